@@ -1,0 +1,17 @@
+//! The nouns of Grepzilla: ids, positions, records, documents, folding, the ring and what a shard is.
+//!
+//! Values only: no IO, no async, no clock. Every other crate speaks in these types, so two numbers of one primitive
+//! type never meet in a signature.
+
+pub mod config;
+pub mod ids;
+pub mod record;
+pub mod ring;
+pub mod routing;
+pub mod time;
+
+pub use config::{ReplicaRole, ShardConfig, ShardReplica, ShardState};
+pub use ids::{Bucket, ClusterUuid, Epoch, Incarnation, IndexName, NodeIndex, NodeName, SeqNo, ShardId};
+pub use record::{Batch, BodyHash, Durability, KeyHash, Record, RecordKind};
+pub use ring::{BucketRange, Ring, RingNode, RingNodeState};
+pub use time::TimeNs;
