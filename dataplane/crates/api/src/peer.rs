@@ -1,0 +1,187 @@
+//! What nodes say to each other on the peer port.
+//!
+//! Every request carries the handshake headers; a node answers 401 to another secret and 409 to another cluster. Bodies
+//! are JSON but for a forwarded batch, whose body is the payload of a log frame, byte for byte.
+
+use grepzilla_model::{Durability, Epoch, SeqNo, ShardId};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::search::Order;
+
+/// Header: the cluster secret, as `Bearer <64 hexadecimal digits>`.
+pub const AUTHORIZATION: &str = "authorization";
+/// Header: the cluster's UUID.
+pub const CLUSTER: &str = "grepzilla-cluster";
+/// Header: the name of the node that asks.
+pub const NODE: &str = "grepzilla-node";
+/// Header: the incarnation of the process that asks.
+pub const INCARNATION: &str = "grepzilla-incarnation";
+
+/// `POST /peer/v1/shards/{shard}/append`: the answer to a batch that was forwarded to its leader.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppendAnswer {
+    /// The leader's epoch.
+    pub epoch: Epoch,
+    /// The batch's first position.
+    pub first_seq: SeqNo,
+    /// The batch's last position.
+    pub last_seq: SeqNo,
+    /// What the acknowledgement rests on.
+    pub durability: Durability,
+}
+
+/// `POST /peer/v1/search`: a search of some of a node's shards.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LeafSearchRequest {
+    /// The pattern and the filters.
+    pub query: LeafQuery,
+    /// The shards, each with where to go on.
+    pub shards: Vec<LeafShard>,
+    /// Which hits come first.
+    pub order: Order,
+    /// Hits of each shard, at most.
+    pub size: usize,
+    /// Whether totals are wanted.
+    pub count: bool,
+    /// Milliseconds left.
+    pub deadline_ms: u64,
+    /// Documents looked at, at most, in each shard.
+    pub candidates_max: u64,
+    /// Shards searched at once.
+    pub parallelism: usize,
+}
+
+/// The pattern and the filters of a search, checked by the root and compiled again by each leaf.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LeafQuery {
+    /// The pattern.
+    pub pattern: LeafPattern,
+    /// A dotted path.
+    pub field: Option<String>,
+    /// Indexes; all if absent.
+    pub indexes: Option<Vec<String>>,
+    /// Nanoseconds since 1970, inclusive.
+    pub from_ns: Option<i64>,
+    /// Nanoseconds since 1970, exclusive.
+    pub to_ns: Option<i64>,
+    /// Whether the text is matched as written.
+    pub case_sensitive: bool,
+}
+
+/// The pattern.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LeafPattern {
+    /// A literal.
+    Contains(String),
+    /// A wildcard pattern.
+    Wildcard(String),
+    /// A regular expression.
+    Regex(String),
+}
+
+/// One shard of a leaf search.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LeafShard {
+    /// The shard.
+    pub shard: ShardId,
+    /// The position of the cursor: later records are not seen. Everything committed if absent.
+    pub upto: Option<SeqNo>,
+    /// The last hit of the page before.
+    pub after: Option<HitKey>,
+}
+
+/// A hit's place in the order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HitKey {
+    /// Nanoseconds since 1970.
+    pub time_ns: i64,
+    /// Its shard.
+    pub shard: ShardId,
+    /// Its position.
+    pub seq: SeqNo,
+}
+
+/// The answer of one node, shard by shard.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct LeafSearchAnswer {
+    /// As many as were asked for.
+    pub shards: Vec<LeafShardAnswer>,
+}
+
+/// The answer of one shard.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct LeafShardAnswer {
+    /// The shard.
+    pub shard: ShardId,
+    /// What it found, or why it could not look.
+    pub outcome: LeafOutcome,
+}
+
+/// What a shard found, or why it could not look.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LeafOutcome {
+    /// It looked.
+    Found(LeafFound),
+    /// It could not: a fixed word as in [`crate::search::FailedShard`], and a sentence.
+    Failed {
+        /// The word.
+        code: String,
+        /// The sentence.
+        message: String,
+    },
+}
+
+/// What a shard found.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct LeafFound {
+    /// The leader's epoch.
+    pub epoch: Epoch,
+    /// The position that was seen.
+    pub seq: SeqNo,
+    /// In order.
+    pub hits: Vec<LeafHit>,
+    /// How many documents match, if a count was wanted; exact unless cut.
+    pub total: Option<u64>,
+    /// Whether there are more hits after these.
+    pub more: bool,
+    /// Whether the deadline cut the work.
+    pub deadline_hit: bool,
+    /// Whether the budget of candidates cut the work.
+    pub budget_hit: bool,
+    /// Documents looked at.
+    pub candidates: u64,
+    /// Blocks there are.
+    pub blocks_total: u64,
+    /// Blocks that were read.
+    pub blocks_read: u64,
+    /// Bytes of columns that were scanned.
+    pub bytes_read: u64,
+}
+
+/// One document that matches.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct LeafHit {
+    /// Its place in the order.
+    pub key: HitKey,
+    /// The epoch it was written in.
+    pub epoch: Epoch,
+    /// The explicit `_id`.
+    pub id: Option<String>,
+    /// Its index.
+    pub index: String,
+    /// The field that matched.
+    pub matched_field: String,
+    /// The value that matched, or a part of it.
+    pub preview: String,
+    /// `[start, end)` byte offsets in `preview`.
+    pub highlights: Vec<[usize; 2]>,
+    /// The document.
+    pub source: Box<RawValue>,
+}

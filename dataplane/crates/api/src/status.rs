@@ -1,0 +1,64 @@
+//! `GET /cluster`, `/readyz` and `/healthz`.
+
+use std::collections::BTreeMap;
+
+use grepzilla_model::{ClusterUuid, Epoch, NodeName, SeqNo, ShardId};
+use serde::{Deserialize, Serialize};
+
+/// The answer of `/healthz` (always `ok: true`) and `/readyz`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Readiness {
+    /// Whether traffic is welcome.
+    pub ok: bool,
+    /// If not, what it waits for: sentences.
+    pub reasons: Vec<String>,
+}
+
+/// The answer of `/cluster`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClusterStatus {
+    /// Whose it is.
+    pub cluster: ClusterUuid,
+    /// Who answers.
+    pub node: NodeName,
+    /// Whether the metadata store is in touch; if not, everything below is the last that was heard.
+    pub metadata_connected: bool,
+    /// The ring's version.
+    pub ring_version: u64,
+    /// The nodes that are registered.
+    pub nodes: BTreeMap<NodeName, NodeStatus>,
+    /// The shards of the ring.
+    pub shards: Vec<ShardStatus>,
+}
+
+/// A registered node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeStatus {
+    /// Address of its HTTP API.
+    pub api: String,
+    /// Address of its peer port.
+    pub peer: String,
+    /// Its version.
+    pub version: String,
+}
+
+/// A shard.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShardStatus {
+    /// The shard.
+    pub shard: ShardId,
+    /// Its leader, if it has one that is registered.
+    pub leader: Option<NodeName>,
+    /// Its epoch.
+    pub epoch: Epoch,
+    /// The nodes that should hold it.
+    pub targets: Vec<NodeName>,
+    /// The nodes in its in-sync set.
+    pub in_sync: Vec<NodeName>,
+    /// The last committed position, where the answering node holds the shard.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub committed: Option<SeqNo>,
+    /// Why it does not serve, if it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blocker: Option<String>,
+}
