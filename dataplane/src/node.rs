@@ -1,0 +1,193 @@
+//! The node as its parts see it: who it is, what it knows of the cluster, and which shards it leads.
+//!
+//! Reading only. The life of the node (`serve`, `membership`, `shards`) writes what is read here; ingest, search, peers
+//! and the server ask it and change nothing.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use grepzilla_api::config::NodeConfig;
+use grepzilla_api::status::{ClusterStatus, NodeStatus, Readiness, ShardStatus};
+use grepzilla_cluster::topology::Topology;
+use grepzilla_model::{ClusterUuid, Epoch, Incarnation, NodeName, ShardId};
+use tokio::sync::watch;
+
+pub use crate::node::secret::{ClusterSecret, SecretError};
+pub use crate::shards::table::LeaderShard;
+use crate::shards::table::{LocalShard, ShardTable};
+use crate::shutdown::ShutdownSignals;
+
+mod secret;
+
+/// One running node.
+#[derive(Debug)]
+pub struct Node {
+    /// Its configuration: file, environment and flags in one.
+    pub config: NodeConfig,
+    /// Its name in the ring.
+    pub name: NodeName,
+    /// The cluster that its disk belongs to.
+    pub cluster: ClusterUuid,
+    /// This process: drawn at random at its start, so that two processes of one name are told apart.
+    pub incarnation: Incarnation,
+    /// What guards the peer port; only in a cluster.
+    pub secret: Option<ClusterSecret>,
+    topology: watch::Receiver<Arc<Topology>>,
+    shards: Arc<ShardTable>,
+    signals: ShutdownSignals,
+}
+
+/// Who leads a shard, and so where its requests go.
+#[derive(Debug, Clone)]
+pub enum Leader {
+    /// This node, in this epoch.
+    Here(Arc<LeaderShard>),
+    /// This node was the last leader and holds the log, but could not claim the shard again because the metadata store is
+    /// away: searches are answered, writes get 503 with the reason.
+    ReadOnlyHere {
+        /// The log.
+        shard: Arc<LeaderShard>,
+        /// A sentence.
+        reason: String,
+    },
+    /// Another node.
+    At {
+        /// Its name.
+        node: NodeName,
+        /// Its peer port, `host:port`.
+        peer: String,
+    },
+    /// No node that is known to live.
+    Nobody {
+        /// A sentence.
+        reason: String,
+    },
+}
+
+/// What a node is made of; all of it is decided before the first request is taken.
+#[derive(Debug)]
+pub(crate) struct NodeParts {
+    pub(crate) config: NodeConfig,
+    pub(crate) name: NodeName,
+    pub(crate) cluster: ClusterUuid,
+    pub(crate) incarnation: Incarnation,
+    pub(crate) secret: Option<ClusterSecret>,
+    pub(crate) topology: watch::Receiver<Arc<Topology>>,
+    pub(crate) shards: Arc<ShardTable>,
+    pub(crate) signals: ShutdownSignals,
+}
+
+impl Node {
+    pub(crate) fn new(parts: NodeParts) -> Node {
+        let NodeParts { config, name, cluster, incarnation, secret, topology, shards, signals } = parts;
+        Node { config, name, cluster, incarnation, secret, topology, shards, signals }
+    }
+
+    /// What is known of the cluster at this moment. Cheap; it does not change under the caller.
+    pub fn topology(&self) -> Arc<Topology> {
+        self.topology.borrow().clone()
+    }
+
+    /// Who leads a shard, as far as this node knows.
+    pub fn leader_of(&self, shard: ShardId) -> Leader {
+        locate(&self.topology(), &self.name, shard, self.shards.get(shard))
+    }
+
+    /// The shards that this node leads at this moment.
+    pub fn led_here(&self) -> Vec<Arc<LeaderShard>> {
+        let leading = |local| match local {
+            LocalShard::Leading(shard) => Some(shard),
+            LocalShard::Opening { .. } | LocalShard::ReadOnly { .. } | LocalShard::Blocked { .. } => None,
+        };
+        self.shards.all().into_iter().filter_map(|(_, local)| leading(local)).collect()
+    }
+
+    /// Whether this node can serve as a root. A shard that is being opened for the first time is waited for, so that a
+    /// node that says it is ready has looked at its disk; a shard that cannot be opened is not.
+    pub fn readiness(&self) -> Readiness {
+        let mut reasons = Vec::new();
+        if self.draining() {
+            reasons.push("the node is shutting down".to_owned());
+        }
+        if let Some(sentence) = self.shards.unsettled() {
+            reasons.push(sentence);
+        }
+        Readiness { ok: reasons.is_empty(), reasons }
+    }
+
+    /// The answer of `/cluster`.
+    pub fn status(&self) -> ClusterStatus {
+        let topology = self.topology();
+        let shards = topology.ring.shards().map(|shard| self.shard_status(&topology, shard)).collect();
+        let nodes = topology.nodes.iter().map(|(name, record)| {
+            let status =
+                NodeStatus { api: record.api.clone(), peer: record.peer.clone(), version: record.version.clone() };
+            (name.clone(), status)
+        });
+        ClusterStatus {
+            cluster: self.cluster,
+            node: self.name.clone(),
+            metadata_connected: topology.connected,
+            ring_version: topology.ring.version,
+            nodes: nodes.collect::<BTreeMap<_, _>>(),
+            shards,
+        }
+    }
+
+    /// Whether the node is on its way out.
+    pub fn draining(&self) -> bool {
+        self.signals.is_draining()
+    }
+
+    fn shard_status(&self, topology: &Topology, shard: ShardId) -> ShardStatus {
+        let local = self.shards.get(shard);
+        let config = topology.configs.get(&shard);
+        let committed = local.as_ref().and_then(LocalShard::open).map(|open| open.log.positions().committed);
+        let leader = locate(topology, &self.name, shard, local);
+        let (leader, blocker) = match leader {
+            Leader::Here(_) => (Some(self.name.clone()), None),
+            Leader::At { node, .. } => (Some(node), None),
+            Leader::ReadOnlyHere { reason, .. } | Leader::Nobody { reason } => (None, Some(reason)),
+        };
+        ShardStatus {
+            shard,
+            leader,
+            epoch: config.map_or(Epoch(0), |config| config.epoch),
+            targets: topology.ring.target_names(shard).cloned().collect(),
+            in_sync: config.map_or_else(Vec::new, |config| config.in_sync.clone()),
+            committed,
+            blocker,
+        }
+    }
+}
+
+/// Who leads a shard: what this node does itself first, then what the shard's configuration and the registry say.
+fn locate(topology: &Topology, me: &NodeName, shard: ShardId, local: Option<LocalShard>) -> Leader {
+    let reason = match local {
+        Some(LocalShard::Leading(shard)) => return Leader::Here(shard),
+        Some(LocalShard::ReadOnly { shard, reason }) => return Leader::ReadOnlyHere { shard, reason },
+        Some(LocalShard::Opening { progress: reason } | LocalShard::Blocked { reason }) => Some(reason),
+        None => None,
+    };
+    let Some(config) = topology.configs.get(&shard) else {
+        return Leader::Nobody { reason: reason.unwrap_or_else(|| unclaimed(topology, shard)) };
+    };
+    if config.leader == *me {
+        let waiting = || format!("shard {shard} is led by this node, which has not opened it yet");
+        return Leader::Nobody { reason: reason.unwrap_or_else(waiting) };
+    }
+    match topology.nodes.get(&config.leader) {
+        Some(record) => Leader::At { node: config.leader.clone(), peer: record.peer.clone() },
+        None => {
+            Leader::Nobody { reason: format!("node {}, which leads shard {shard}, is not registered", config.leader) }
+        }
+    }
+}
+
+fn unclaimed(topology: &Topology, shard: ShardId) -> String {
+    if topology.ring.targets.contains_key(&shard) {
+        format!("no node has claimed shard {shard} yet")
+    } else {
+        format!("the cluster has no shard {shard}")
+    }
+}

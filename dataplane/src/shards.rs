@@ -1,0 +1,3 @@
+//! The shards of this node: which there are, and where each stands.
+
+pub mod table;

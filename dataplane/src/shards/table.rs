@@ -1,0 +1,98 @@
+//! What this node knows about the shards that it should hold: one short-lived lock, read by every request.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use grepzilla_model::{Epoch, ShardId};
+use parking_lot::RwLock;
+
+/// A shard that this node leads, or whose log it holds as the last leader.
+#[derive(Debug)]
+pub struct LeaderShard {
+    /// The shard.
+    pub shard: ShardId,
+    /// The epoch in which this node leads or, where it may only read, last led.
+    pub epoch: Epoch,
+    /// Its log and hot tier.
+    pub log: Arc<grepzilla_storage::Shard>,
+}
+
+/// Where a shard of this node stands.
+#[derive(Debug, Clone)]
+pub enum LocalShard {
+    /// Its folder is being opened for the first time since the process started. Later attempts leave it blocked until
+    /// one succeeds, so that this state is left once and never comes back.
+    Opening {
+        /// How far that is: a sentence.
+        progress: String,
+    },
+    /// It is open, but nobody may write: this node has not been confirmed as its leader.
+    ReadOnly {
+        /// The log.
+        shard: Arc<LeaderShard>,
+        /// What it waits for: a sentence.
+        reason: String,
+    },
+    /// This node leads it.
+    Leading(Arc<LeaderShard>),
+    /// It serves nothing.
+    Blocked {
+        /// Why, and what a person can do: a sentence.
+        reason: String,
+    },
+}
+
+impl LocalShard {
+    /// Why it does not serve everything, if it does not.
+    pub fn blocker(&self) -> Option<&str> {
+        match self {
+            LocalShard::Leading(_) => None,
+            LocalShard::Opening { progress } => Some(progress),
+            LocalShard::ReadOnly { reason, .. } | LocalShard::Blocked { reason } => Some(reason),
+        }
+    }
+
+    /// The shard as an open log, where it is one.
+    pub fn open(&self) -> Option<&Arc<LeaderShard>> {
+        match self {
+            LocalShard::Leading(shard) | LocalShard::ReadOnly { shard, .. } => Some(shard),
+            LocalShard::Opening { .. } | LocalShard::Blocked { .. } => None,
+        }
+    }
+}
+
+/// All shards of this node. Written by their tasks, read by everyone.
+#[derive(Debug, Default)]
+pub struct ShardTable {
+    shards: RwLock<BTreeMap<ShardId, LocalShard>>,
+}
+
+impl ShardTable {
+    /// Where a shard stands. `None`: this node has nothing to do with it.
+    pub fn get(&self, shard: ShardId) -> Option<LocalShard> {
+        self.shards.read().get(&shard).cloned()
+    }
+
+    /// All of them, by id.
+    pub fn all(&self) -> Vec<(ShardId, LocalShard)> {
+        self.shards.read().iter().map(|(&shard, local)| (shard, local.clone())).collect()
+    }
+
+    /// Says where a shard stands from now on. A request that has taken the shard before goes on with what it has; the
+    /// epoch in its log decides.
+    pub fn set(&self, shard: ShardId, local: LocalShard) {
+        self.shards.write().insert(shard, local);
+    }
+
+    /// What the first opening of shards still waits for: a sentence. `None`: each has been opened or was given up for now.
+    pub fn unsettled(&self) -> Option<String> {
+        let shards = self.shards.read();
+        let opening = shards.iter().filter_map(|(shard, local)| match local {
+            LocalShard::Opening { progress } => Some((shard, progress)),
+            LocalShard::ReadOnly { .. } | LocalShard::Leading(_) | LocalShard::Blocked { .. } => None,
+        });
+        let opening: Vec<_> = opening.collect();
+        let (shard, progress) = opening.first()?;
+        Some(format!("{} of {} shards are still opening; shard {shard}: {progress}", opening.len(), shards.len()))
+    }
+}
