@@ -1,1 +1,4 @@
-//! Placeholder of the skeleton.
+//! One shard on one disk.
+pub mod disk;
+mod error;
+pub use error::{AppendError, Corruption, OpenError};
