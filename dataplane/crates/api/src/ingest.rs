@@ -3,6 +3,8 @@
 use grepzilla_model::{Durability, Epoch, SeqNo, ShardId};
 use serde::{Deserialize, Serialize};
 
+use crate::error::ErrorBody;
+
 /// The header that names a batch, so that a retry is recognised.
 pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
@@ -37,8 +39,9 @@ pub enum Ack {
     All,
 }
 
-/// The answer, for every status from 200 to 400 that concerns documents.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// The answer for every status that concerns documents: 200, 207 and 400, and the status of the worst shard when a batch
+/// went to several and some of it did enter.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct IngestResponse {
     /// Whether every document was taken.
     pub ok: bool,
@@ -50,9 +53,15 @@ pub struct IngestResponse {
     pub idempotent: bool,
     /// The log batch's name, `<shard>-<epoch>-<first seq>`; of the first shard if there are several.
     pub segment: Option<String>,
-    /// The documents that were refused.
+    /// The documents that were refused: the first [`IngestResponse::ERRORS_MAX`] of them.
     #[serde(default)]
     pub errors: Vec<DocumentError>,
+    /// How many more documents were refused than `errors` lists.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub errors_omitted: u64,
+    /// What went wrong as a whole, for every status but 200 and 207.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<ErrorBody>,
     /// What happened on each shard.
     #[serde(default)]
     pub shards: Vec<ShardAck>,
@@ -61,6 +70,15 @@ pub struct IngestResponse {
     pub token: Vec<TokenPart>,
     /// The request's trace id.
     pub trace_id: String,
+}
+
+impl IngestResponse {
+    /// Documents that `errors` lists, at most.
+    pub const ERRORS_MAX: usize = 1_000;
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// A document that was refused.

@@ -3,11 +3,25 @@
 //! Every request carries the handshake headers; a node answers 401 to another secret and 409 to another cluster. Bodies
 //! are JSON but for a forwarded batch, whose body is the payload of a log frame, byte for byte.
 
-use grepzilla_model::{Durability, Epoch, SeqNo, ShardId};
+use grepzilla_model::{ClusterUuid, Durability, Epoch, Incarnation, NodeName, SeqNo, ShardId};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::search::Order;
+
+/// `GET`: who a node is; answers [`Hello`].
+pub const HELLO_PATH: &str = "/peer/v1/hello";
+/// `POST`: a [`LeafSearchRequest`]; answers [`LeafSearchAnswer`].
+pub const SEARCH_PATH: &str = "/peer/v1/search";
+/// The code of the answer (421) of a node that was taken for a shard's leader and is not.
+pub const NOT_LEADER: &str = "not_leader";
+/// The code of a shard whose log does not have, and cannot get, a position that a token or a cursor names.
+pub const WRITE_LOST: &str = "write_lost";
+
+/// `POST`: the payload of a log frame, for the leader of `shard`; answers [`AppendAnswer`].
+pub fn append_path(shard: &str) -> String {
+    format!("/peer/v1/shards/{shard}/append")
+}
 
 /// Header: the cluster secret, as `Bearer <64 hexadecimal digits>`.
 pub const AUTHORIZATION: &str = "authorization";
@@ -17,6 +31,19 @@ pub const CLUSTER: &str = "grepzilla-cluster";
 pub const NODE: &str = "grepzilla-node";
 /// Header: the incarnation of the process that asks.
 pub const INCARNATION: &str = "grepzilla-incarnation";
+
+/// `GET /peer/v1/hello`: who a node is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// Its cluster.
+    pub cluster: ClusterUuid,
+    /// Its name.
+    pub node: NodeName,
+    /// The incarnation of its process.
+    pub incarnation: Incarnation,
+    /// Its version.
+    pub version: String,
+}
 
 /// `POST /peer/v1/shards/{shard}/append`: the answer to a batch that was forwarded to its leader.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,8 +118,20 @@ pub struct LeafShard {
     pub shard: ShardId,
     /// The position of the cursor: later records are not seen. Everything committed if absent.
     pub upto: Option<SeqNo>,
+    /// A position that must be visible before the shard looks: of the request's token or of its cursor.
+    pub at_least: Option<LogPosition>,
     /// The last hit of the page before.
     pub after: Option<HitKey>,
+}
+
+/// A position with the epoch in which it was given: without that, a lost record and its successor look alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogPosition {
+    /// The epoch.
+    pub epoch: Epoch,
+    /// The position.
+    pub seq: SeqNo,
 }
 
 /// A hit's place in the order.

@@ -1,0 +1,123 @@
+//! What can go wrong between a client and a node, told apart by what it means for the request.
+
+use std::time::Duration;
+
+use reqwest::{StatusCode, Url};
+
+use crate::error::ErrorBody;
+
+/// Codes of a 503 by which a node says that nothing of a batch was written.
+const NOTHING_WAS_WRITTEN: [&str; 0] = [];
+
+/// A request that did not get the answer it asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The address is not one.
+    #[error("{address:?} is not the address of a node: {reason}")]
+    Address {
+        /// What was given.
+        address: String,
+        /// Why not.
+        reason: String,
+    },
+    /// The key cannot stand in a header.
+    #[error("{key:?} cannot be an Idempotency-Key: only visible ASCII characters and spaces can stand in a header")]
+    Key {
+        /// What was given.
+        key: String,
+    },
+    /// The client could not be made, for example because the machine has no certificates.
+    #[error("cannot prepare connections")]
+    Setup {
+        /// Why.
+        source: reqwest::Error,
+    },
+    /// No connection: the request was never sent.
+    #[error("cannot connect to {address}")]
+    Unreachable {
+        /// Who was asked.
+        address: Url,
+        /// Why.
+        source: reqwest::Error,
+    },
+    /// The request was sent, or a part of it, and no whole answer came: what became of it is unknown.
+    #[error("no answer from {address}, so what became of the request is unknown")]
+    Unanswered {
+        /// Who was asked.
+        address: Url,
+        /// Why.
+        source: reqwest::Error,
+    },
+    /// The node said no.
+    #[error("{} ({status}, {})", error.message, error.code)]
+    Refused {
+        /// The answer's status.
+        status: StatusCode,
+        /// What the node says.
+        error: ErrorBody,
+        /// When the node wants to be asked again.
+        retry_after: Option<Duration>,
+        /// The request's trace id.
+        trace_id: String,
+    },
+    /// An answer that no node gives: something else answers at that address.
+    #[error("the answer ({status}) is not one of a Grepzilla node: {reason}")]
+    Malformed {
+        /// The answer's status.
+        status: StatusCode,
+        /// What the parser says.
+        reason: String,
+    },
+}
+
+impl ClientError {
+    /// Whether the request certainly had no effect, so that sending it again cannot do anything twice.
+    pub fn nothing_was_done(&self) -> bool {
+        match self {
+            ClientError::Address { .. }
+            | ClientError::Key { .. }
+            | ClientError::Setup { .. }
+            | ClientError::Unreachable { .. } => true,
+            ClientError::Refused { status, error, .. } => {
+                *status != StatusCode::SERVICE_UNAVAILABLE && status.is_client_error()
+                    || *status == StatusCode::SERVICE_UNAVAILABLE
+                        && NOTHING_WAS_WRITTEN.contains(&error.code.as_str())
+            }
+            ClientError::Unanswered { .. } | ClientError::Malformed { .. } => false,
+        }
+    }
+
+    /// Whether the same request may succeed a little later.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            ClientError::Unreachable { .. } => true,
+            // Asking again after a timeout would only wait as long again.
+            ClientError::Unanswered { source, .. } => !source.is_timeout(),
+            ClientError::Refused { status, .. } => {
+                matches!(*status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE)
+            }
+            ClientError::Address { .. }
+            | ClientError::Key { .. }
+            | ClientError::Setup { .. }
+            | ClientError::Malformed { .. } => false,
+        }
+    }
+
+    /// When the node wants to be asked again.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            ClientError::Refused { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
+    /// The error of a request that failed below HTTP.
+    pub(crate) fn of_transport(address: &Url, source: reqwest::Error) -> ClientError {
+        let address = address.clone();
+        if source.is_connect() {
+            ClientError::Unreachable { address, source }
+        } else {
+            ClientError::Unanswered { address, source }
+        }
+    }
+}
