@@ -4,7 +4,10 @@
 //! type never meet in a signature.
 
 pub mod config;
+pub mod document;
+pub mod fold;
 pub mod ids;
+pub mod path;
 pub mod record;
 pub mod ring;
 pub mod routing;
