@@ -9,8 +9,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
-use reqwest::{Method, StatusCode, Url};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use http::{Method, StatusCode};
+use reqwest::Url;
 use serde::de::DeserializeOwned;
 
 use crate::contract;
@@ -118,15 +119,18 @@ impl Client {
             timeout: parameters.timeout_ms.map_or(ANSWER_TIMEOUT, |ms| Duration::from_millis(ms) + GRACE),
         };
         self.retry
-            .run(ClientError::nothing_was_done, async || {
-                let answer = self.send(&request).await?;
-                match answer.status {
-                    StatusCode::OK | StatusCode::ACCEPTED | StatusCode::MULTI_STATUS => answer.parse(),
-                    // 400 speaks of the documents, or of a request that could not be read at all.
-                    StatusCode::BAD_REQUEST => answer.parse().or_else(|_| Err(answer.refusal())),
-                    _ => Err(answer.refusal()),
-                }
-            })
+            .run(
+                |error| error.may_pass() && error.nothing_was_done(),
+                async || {
+                    let answer = self.send(&request).await?;
+                    match answer.status {
+                        StatusCode::OK | StatusCode::ACCEPTED | StatusCode::MULTI_STATUS => answer.parse(),
+                        // 400 speaks of the documents, or of a request that could not be read at all.
+                        StatusCode::BAD_REQUEST => answer.parse().or_else(|_| Err(answer.refusal())),
+                        _ => Err(answer.refusal()),
+                    }
+                },
+            )
             .await
     }
 
@@ -230,12 +234,7 @@ impl Answer {
 impl Documents {
     /// Lines of documents, not compressed.
     pub fn ndjson(body: impl Into<Bytes>) -> Documents {
-        Documents {
-            body: body.into(),
-            format: Format::Ndjson,
-            encoding: Encoding::Identity,
-            idempotency_key: None,
-        }
+        Documents { body: body.into(), format: Format::Ndjson, encoding: Encoding::Identity, idempotency_key: None }
     }
 
     /// The same documents under a name.

@@ -3,6 +3,7 @@
 //!
 //! Wire types live here and nowhere else; the node converts them at its border.
 
+pub mod client;
 pub mod config;
 pub mod contract;
 pub mod error;

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use reqwest::{StatusCode, Url};
+use http::StatusCode;
+use reqwest::Url;
 
 use crate::error::ErrorBody;
 
 /// Codes of a 503 by which a node says that nothing of a batch was written.
-const NOTHING_WAS_WRITTEN: [&str; 0] = [];
+const NOTHING_WAS_WRITTEN: [&str; 2] = ["starting", "overloaded"];
 
 /// A request that did not get the answer it asked for.
 #[derive(Debug, thiserror::Error)]
@@ -71,7 +72,7 @@ pub enum ClientError {
 }
 
 impl ClientError {
-    /// Whether the request certainly had no effect, so that sending it again cannot do anything twice.
+    /// Whether the request certainly had no effect: it was never sent, or the node says that it did nothing.
     pub fn nothing_was_done(&self) -> bool {
         match self {
             ClientError::Address { .. }
@@ -79,9 +80,7 @@ impl ClientError {
             | ClientError::Setup { .. }
             | ClientError::Unreachable { .. } => true,
             ClientError::Refused { status, error, .. } => {
-                *status != StatusCode::SERVICE_UNAVAILABLE && status.is_client_error()
-                    || *status == StatusCode::SERVICE_UNAVAILABLE
-                        && NOTHING_WAS_WRITTEN.contains(&error.code.as_str())
+                status.is_client_error() || NOTHING_WAS_WRITTEN.contains(&error.code.as_str())
             }
             ClientError::Unanswered { .. } | ClientError::Malformed { .. } => false,
         }
