@@ -2,3 +2,4 @@
 pub mod disk;
 mod error;
 pub use error::{AppendError, Corruption, OpenError};
+pub mod hot;
