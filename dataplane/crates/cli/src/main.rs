@@ -1,2 +1,128 @@
-//! Placeholder of the skeleton.
-fn main() {}
+//! `gz`: Grepzilla on the command line. Each command is a module; here are the command line, the runtime and exit codes.
+//!
+//! Exit codes are those of grep: 0 when there is something (every document taken, a match found, everything well), 1 when
+//! not (a document refused, no match, a shard without leader), 2 when it could not be found out.
+
+use std::io;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use grepzilla_api::client::{Client, Retry};
+
+mod put;
+mod search;
+mod status;
+mod text;
+
+/// Put documents into Grepzilla, find them again, and see how it is.
+///
+/// Every document that `gz put` reports as taken is on disk and can be found at once: any part of any value, by text,
+/// wildcard or regular expression.
+#[derive(Debug, Parser)]
+#[command(name = "gz", version, after_long_help = EXAMPLES)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  gz put events.jsonl                   one JSON document a line; .gz and .zst are unpacked
+  kubectl logs my-pod | gz put          from a pipe, if the lines are JSON
+  gz search timeout                     any value that contains it, in any case
+  gz search --wildcard 'conn*refused'   * any run of characters, ? one character
+  gz search --regex '\\b5\\d\\d\\b' --field status
+  gz search timeout --since 15m --count
+  gz status
+
+The node is --url, or GREPZILLA_URL, or http://127.0.0.1:7300.
+`gz help COMMAND` says more about each command.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Put(put::PutArguments),
+    Search(search::SearchArguments),
+    Status(status::StatusArguments),
+}
+
+/// Where the node is.
+#[derive(Debug, Args)]
+struct NodeArguments {
+    /// A node, or a Service of nodes: a URL, or host:port
+    #[arg(long, value_name = "URL", env = "GREPZILLA_URL", default_value = "http://127.0.0.1:7300")]
+    url: String,
+}
+
+impl NodeArguments {
+    fn client(&self) -> anyhow::Result<Client> {
+        Ok(Client::new(&self.url)?)
+    }
+
+    /// For a question that a person waits for: a node that is not there is said within a second.
+    fn hurried_client(&self) -> anyhow::Result<Client> {
+        Ok(self.client()?.with_retry(Retry { attempts_max: 4, ..Retry::default() }))
+    }
+}
+
+/// What a command found out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    /// Yes: all taken, something found, everything well.
+    Yes,
+    /// No.
+    No,
+}
+
+fn main() -> ExitCode {
+    rustls::crypto::aws_lc_rs::default_provider().install_default().expect("nothing was installed before");
+    match run(Arguments::parse().command) {
+        Ok(Outcome::Yes) => ExitCode::SUCCESS,
+        Ok(Outcome::No) => ExitCode::from(1),
+        // Whoever reads our output has seen enough, as in `gz search x | head`.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            anstream::eprintln!("gz: {}", text::printable(&format!("{error:#}")));
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<Outcome> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let outcome = runtime.block_on(async {
+        match command {
+            Command::Put(arguments) => put::run(arguments).await,
+            Command::Search(arguments) => search::run(arguments).await,
+            Command::Status(arguments) => status::run(arguments).await,
+        }
+    });
+    // A read of standard input cannot be cancelled, and must not keep us.
+    runtime.shutdown_background();
+    outcome
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn every_argument_of_every_command_is_explained() {
+        for command in Arguments::command().get_subcommands() {
+            assert!(command.get_about().is_some(), "{}", command.get_name());
+            for argument in command.get_arguments() {
+                assert!(argument.get_help().is_some(), "{} {}", command.get_name(), argument.get_id());
+            }
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! `gz search`: one search, its hits with the matches made visible, and how many documents match in all.
+
+use std::io::Write;
+use std::time::Instant;
+
+use anyhow::Result;
+use clap::Args;
+use grepzilla_api::search::{Order, Page, SearchRequest, SearchResponse, TimeRange};
+use jiff::Timestamp;
+
+use crate::text::printable;
+use crate::{NodeArguments, Outcome};
+
+mod moment;
+mod render;
+
+/// Find documents by any part of any value.
+///
+/// Upper and lower case, accents and compatibility forms are the same unless --case-sensitive is given: `zazolc` finds
+/// `Zażółć`. A match lies within one value; numbers and booleans are searched as JSON writes them.
+///
+/// Exit code: 0 when something was found, 1 when nothing was, 2 when a part of the data could not be searched.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct SearchArguments {
+    /// What to find
+    pattern: String,
+    /// PATTERN is text, every character as it is; this is the default
+    #[arg(long, group = "form")]
+    contains: bool,
+    /// In PATTERN `*` is any run of characters, `?` one character, and `\` takes the meaning of the next one away
+    #[arg(long, short, group = "form")]
+    wildcard: bool,
+    /// PATTERN is a regular expression in the syntax of Rust's regex; `^` and `$` are the ends of a value
+    #[arg(long, short = 'e', group = "form")]
+    regex: bool,
+    /// Look in one field only, named by its path: user.name
+    #[arg(long, short, value_name = "PATH")]
+    field: Option<String>,
+    /// Look in an index only; may be given several times
+    #[arg(long, short, value_name = "NAME")]
+    index: Vec<String>,
+    /// Tell cases, accents and forms of characters apart
+    #[arg(long, short = 's')]
+    case_sensitive: bool,
+    /// Documents of this time or later: how long ago (15m, 2h, 7d), a date, or RFC 3339
+    #[arg(long, value_name = "TIME", alias = "from")]
+    since: Option<String>,
+    /// Documents before this time, written as for --since
+    #[arg(long, value_name = "TIME", alias = "to")]
+    until: Option<String>,
+    /// Show the oldest documents first, not the newest
+    #[arg(long)]
+    oldest: bool,
+    /// Hits to show, at most
+    #[arg(long, short = 'n', value_name = "N", default_value_t = Page::SIZE_DEFAULT as u64,
+          value_parser = clap::value_parser!(u64).range(0..=Page::SIZE_MAX as u64))]
+    size: u64,
+    /// Print nothing but the number of documents that match
+    #[arg(long, short, conflicts_with = "json")]
+    count: bool,
+    /// Print the node's answer as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    node: NodeArguments,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  gz search 'connection refused'
+  gz search --wildcard 'user=*admin' --since 2h
+  gz search --regex '\\berror (4\\d\\d|5\\d\\d)\\b' --field message
+  gz search --case-sensitive ERROR --since 2026-11-01 --until 2026-11-02
+  gz search timeout --count
+  gz search timeout --json | jq '.hits[].source'";
+
+/// Runs the command.
+pub(crate) async fn run(arguments: SearchArguments) -> Result<Outcome> {
+    let client = arguments.node.hurried_client()?;
+    let request = arguments.request(Timestamp::now())?;
+    let started = Instant::now();
+    let answer = client.search(&request).await?;
+    let took = started.elapsed();
+    let mut out = anstream::stdout().lock();
+    if arguments.json {
+        writeln!(out, "{}", serde_json::to_string(&answer)?)?;
+    } else if arguments.count {
+        writeln!(out, "{}", answer.total)?;
+    } else {
+        render::render(&mut out, &answer, took)?;
+    }
+    out.flush()?;
+    require_whole(&answer)?;
+    Ok(if answer.total > 0 { Outcome::Yes } else { Outcome::No })
+}
+
+/// An answer with a part missing must not pass for the answer.
+fn require_whole(answer: &SearchResponse) -> Result<()> {
+    for failed in &answer.failed_shards {
+        let message = printable(&failed.message);
+        anstream::eprintln!("gz: shard {} did not answer: {message} ({})", failed.shard, printable(&failed.code));
+    }
+    anyhow::ensure!(!answer.metrics.deadline_hit, "the time was up before all documents were searched");
+    anyhow::ensure!(!answer.partial, "a part of the data was not searched");
+    Ok(())
+}
+
+impl SearchArguments {
+    fn request(&self, now: Timestamp) -> Result<SearchRequest> {
+        let moment = |text: &Option<String>| -> Result<Option<String>> {
+            text.as_deref().map(|text| Ok(moment::parse(text, now)?.to_string())).transpose()
+        };
+        let time = TimeRange { from: moment(&self.since)?, to: moment(&self.until)? };
+        let mut request = SearchRequest {
+            field: self.field.clone(),
+            index: (!self.index.is_empty()).then(|| self.index.clone()),
+            time: (time != TimeRange::default()).then_some(time),
+            order: if self.oldest { Order::Oldest } else { Order::Newest },
+            case_sensitive: self.case_sensitive,
+            page: Page { size: if self.count { 0 } else { self.size as usize }, cursor: None },
+            count: true,
+            ..SearchRequest::default()
+        };
+        let form = if self.wildcard {
+            &mut request.wildcard
+        } else if self.regex {
+            &mut request.regex
+        } else {
+            &mut request.contains
+        };
+        *form = Some(self.pattern.clone());
+        Ok(request)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::{Arguments, Command};
+
+    fn request(arguments: &[&str]) -> SearchRequest {
+        let line = ["gz", "search"].iter().chain(arguments);
+        let Command::Search(arguments) = Arguments::try_parse_from(line).expect("well formed").command else {
+            panic!("search is search");
+        };
+        arguments.request("2026-11-23T10:00:00Z".parse().expect("RFC 3339")).expect("a request")
+    }
+
+    #[test]
+    fn a_pattern_is_text_unless_another_form_is_asked_for() {
+        assert_eq!(request(&["a*b"]).contains.as_deref(), Some("a*b"));
+        assert_eq!(request(&["--wildcard", "a*b"]).wildcard.as_deref(), Some("a*b"));
+        let regex = request(&["--regex", "a.b", "--case-sensitive", "--field", "x.y", "-i", "m", "-i", "n"]);
+        assert_eq!((regex.regex.as_deref(), regex.contains, regex.case_sensitive), (Some("a.b"), None, true));
+        assert_eq!((regex.field.as_deref(), regex.index), (Some("x.y"), Some(vec!["m".to_owned(), "n".to_owned()])));
+        assert!(Arguments::try_parse_from(["gz", "search", "--regex", "--wildcard", "a"]).is_err());
+    }
+
+    #[test]
+    fn times_are_sent_as_moments_and_a_count_asks_for_no_hits() {
+        let time = request(&["a", "--since", "1h", "--until", "2026-12-01"]).time.expect("a range");
+        let expected = (Some("2026-11-23T09:00:00Z".to_owned()), Some("2026-12-01T00:00:00Z".to_owned()));
+        assert_eq!((time.from, time.to), expected);
+        let alias = request(&["a", "--from", "1h"]).time.expect("a range");
+        assert_eq!((alias.from.is_some(), alias.to), (true, None));
+        assert_eq!(request(&["a", "--count"]).page.size, 0);
+        assert_eq!((request(&["a"]).time, request(&["a", "-n", "3"]).page.size), (None, 3));
+    }
+}
