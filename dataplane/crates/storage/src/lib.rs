@@ -1,5 +1,22 @@
-//! One shard on one disk.
+//! One shard on one disk: its log, its hot tier, and every byte it keeps.
+//!
+//! Synchronous: it knows neither tokio nor the network, and never asks who leads. [`Shard`] is the whole of it seen
+//! from outside.
+//!
+//! ```text
+//! Shard::append -> queue -> log thread: frames -> write + sync -> hot tier -> acknowledgement
+//! Shard::open   -> replica.json -> files of the log -> good records -> hot tier -> unproven tail logged again
+//! ```
+//!
+//! What is never so: a record is visible that is not in the log; a record is acknowledged that is not visible; a
+//! damaged byte is deleted.
+
 pub mod disk;
 mod error;
-pub use error::{AppendError, Corruption, OpenError};
 pub mod hot;
+mod replica;
+pub mod shard;
+pub mod wal;
+
+pub use error::{AppendError, Corruption, OpenError};
+pub use shard::{Appended, FsyncMode, Positions, Shard, ShardOptions, ShardStats};

@@ -28,6 +28,7 @@ impl DurableFile {
         fill: impl FnOnce(&DurableFile) -> Result<(), WriteError>,
     ) -> Result<DurableFile, WriteError> {
         let temporary = temporary_name(path);
+        remove_quietly(disk.as_ref(), &temporary);
         let file = create(disk.as_ref(), &temporary)?;
         let mut file = DurableFile { disk: Arc::clone(disk), path: temporary, file };
         if let Err(error) = fill(&file).and_then(|()| file.finish(path)) {
@@ -44,7 +45,7 @@ impl DurableFile {
         let disk = self.disk.as_ref();
         self.file.sync().map_err(|error| no_room_or_fatal(disk, Verb::Sync, &self.path, error))?;
         disk.rename(&self.path, path).map_err(|error| no_room_or_fatal(disk, Verb::Rename, &self.path, error))?;
-        Ok(sync_dir_of(disk, path)?)
+        Ok(sync_dir(disk, folder_of(path))?)
     }
 
     /// Opens an existing file.
@@ -126,7 +127,7 @@ pub fn replace_file(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> Result<(), Wr
     step(Verb::Write, file.write_at(bytes, 0))?;
     step(Verb::Sync, file.sync())?;
     step(Verb::Rename, disk.rename(&temporary, path))?;
-    Ok(sync_dir_of(disk, path)?)
+    Ok(sync_dir(disk, folder_of(path))?)
 }
 
 /// The bytes of a small file; `None` if there is none.
@@ -162,9 +163,8 @@ pub fn create_dirs(disk: &dyn Disk, dir: &Path) -> Result<(), DiskError> {
     disk.sync_dir(parent).map_err(DiskError::at(Verb::SyncDir, parent))
 }
 
-/// Makes the names beside `path` durable, or ends the process.
-pub(super) fn sync_dir_of(disk: &dyn Disk, path: &Path) -> Result<(), Died> {
-    let dir = folder_of(path);
+/// Makes the names in a folder durable, or ends the process.
+pub fn sync_dir(disk: &dyn Disk, dir: &Path) -> Result<(), Died> {
     disk.sync_dir(dir).map_err(|error| fatal(disk, Verb::SyncDir, dir, &error))
 }
 

@@ -1,0 +1,191 @@
+//! One replica of one shard, open: the only way in for everybody else.
+//!
+//! It takes batches, makes them durable, shows them, and answers, in that order. It assigns sequence numbers, from 1
+//! and without gaps, in the order in which batches were taken. Who may write, and in which epoch, is somebody else's
+//! decision; that no epoch comes twice is checked here.
+
+mod log_thread;
+mod options;
+mod queue;
+mod state;
+
+use std::fmt;
+use std::path::Path;
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+
+use grepzilla_model::{Batch, ClusterUuid, Durability, Epoch, Incarnation, SeqNo, ShardId};
+use parking_lot::Mutex;
+
+use crate::disk::Disk;
+use crate::hot::{HotTier, HotView};
+use crate::replica::ReplicaFolder;
+use crate::wal::frame::PAYLOAD_BYTES_MAX;
+use crate::wal::{LogSizes, encode_payload, payload_bytes, recover};
+use crate::{AppendError, OpenError};
+
+use log_thread::{Board, LogThread};
+use queue::{Queue, Request, WaitingBatch};
+
+pub use options::{FsyncMode, ShardOptions};
+pub use state::{Positions, ShardStats};
+
+/// What was done with a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Appended {
+    /// The epoch in which it was logged.
+    pub epoch: Epoch,
+    /// The sequence number of its first record.
+    pub first_seq: SeqNo,
+    /// The sequence number of its last record.
+    pub last_seq: SeqNo,
+    /// What its acknowledgement rests on.
+    pub durability: Durability,
+}
+
+/// An open replica. Closed by [`Shard::close`], or when dropped.
+pub struct Shard {
+    incarnation: Incarnation,
+    hot: Arc<HotTier>,
+    queue: Arc<Queue>,
+    board: Arc<Mutex<Board>>,
+    thread: Mutex<Thread>,
+}
+
+enum Thread {
+    Running(JoinHandle<Result<(), AppendError>>),
+    Ended(Result<(), AppendError>),
+}
+
+impl Shard {
+    /// Opens or creates the replica in `dir`; recovers. Returns when every good record is in the hot tier, durable, and
+    /// the log can be appended to. `progress` hears the bytes of the log read so far, and all there are.
+    ///
+    /// A damaged copy is refused and marked, so that it stays as it is.
+    pub fn open(
+        disk: Arc<dyn Disk>,
+        dir: &Path,
+        cluster: ClusterUuid,
+        shard: ShardId,
+        options: ShardOptions,
+        progress: &dyn Fn(u64, u64),
+    ) -> Result<Shard, OpenError> {
+        let _entered = tracing::info_span!("open_shard", %shard).entered();
+        let folder = ReplicaFolder::open(disk, dir, cluster, shard)?;
+        let hot = Arc::new(HotTier::new(shard, options.hot));
+        let sizes = LogSizes::new(options.wal_bytes_max);
+        let mut show = |epoch, first, batch: Batch| hot.insert(epoch, first, batch.received, batch.records);
+        let log = recover(&folder, sizes, &mut show, progress).inspect_err(|error| {
+            if let OpenError::Corrupt(corruption) = error {
+                folder.quarantine(corruption);
+            }
+        })?;
+        let last = log.last_seq();
+        let positions =
+            Positions { epoch: log.epoch(), appended: last, durable: last, committed: last, wal_bytes: log.bytes() };
+        let board = Arc::new(Mutex::new(Board { positions, counters: log.counters() }));
+        let queue = Arc::new(Queue::new(options.queue_bytes_max));
+        let incarnation = folder.owner().incarnation;
+        let thread = LogThread {
+            shard,
+            folder,
+            log,
+            hot: Arc::clone(&hot),
+            queue: Arc::clone(&queue),
+            board: Arc::clone(&board),
+            fsync: options.fsync,
+            age_max: options.wal_age_max,
+        };
+        let handle = std::thread::Builder::new().name(format!("log-{shard}")).spawn(move || thread.run());
+        let thread = Mutex::new(Thread::Running(handle.expect("the system has room for a thread")));
+        Ok(Shard { incarnation, hot, queue, board, thread })
+    }
+
+    /// Which life of its folder this replica is.
+    pub fn incarnation(&self) -> Incarnation {
+        self.incarnation
+    }
+
+    /// The epoch of the log's last record; 0 of an empty log.
+    pub fn last_epoch(&self) -> Epoch {
+        self.positions().epoch
+    }
+
+    /// Appends the start of an epoch, which must be newer than [`Shard::last_epoch`], and syncs it in every mode.
+    /// Batches queued before belong to the epoch before. Answers its sequence number.
+    ///
+    /// It waits for the log thread, so it must not be called on it, that is from the `done` of an append.
+    pub fn start_epoch(&self, epoch: Epoch) -> Result<SeqNo, AppendError> {
+        let (answer, answered) = mpsc::sync_channel(1);
+        self.queue.push(Request::StartEpoch(epoch, answer))?;
+        answered.recv().unwrap_or(Err(AppendError::Closed))
+    }
+
+    /// Queues a batch. `done` is called on the log thread, once, when the batch is as durable as the mode says and in
+    /// [`Shard::view`], or when it is known not to become so; it must be quick. An error returned here means that
+    /// `done` is never called and the batch is nowhere.
+    ///
+    /// The current span is kept with the batch: the event of its frame is logged in it.
+    ///
+    /// # Panics
+    ///
+    /// If the batch breaks the promises of [`Batch`]: no record, or an id or source that is too long.
+    pub fn append(
+        &self,
+        batch: Batch,
+        done: Box<dyn FnOnce(Result<Appended, AppendError>) + Send>,
+    ) -> Result<(), AppendError> {
+        let bytes = payload_bytes(&batch);
+        if bytes > PAYLOAD_BYTES_MAX {
+            return Err(AppendError::TooLarge { bytes, bytes_max: PAYLOAD_BYTES_MAX });
+        }
+        // Asked before the work of encoding is done, and again after it.
+        self.queue.admits(bytes)?;
+        let payload = encode_payload(&batch);
+        self.queue.push(Request::Append(WaitingBatch { batch, payload, span: tracing::Span::current(), done }))
+    }
+
+    /// Everything committed, and never anything else.
+    pub fn view(&self) -> HotView {
+        self.hot.view()
+    }
+
+    /// Where the log stands.
+    pub fn positions(&self) -> Positions {
+        self.board.lock().positions
+    }
+
+    /// What has been done and what is held.
+    pub fn stats(&self) -> ShardStats {
+        let log = self.board.lock().counters;
+        ShardStats { log, queue_bytes: self.queue.bytes(), hot: self.hot.stats() }
+    }
+
+    /// Does what is queued, makes it durable in every mode, and closes the log so that any later damage to it shows.
+    /// Later calls answer what the first one did.
+    pub fn close(&self) -> Result<(), AppendError> {
+        self.queue.close();
+        let mut thread = self.thread.lock();
+        let result = match std::mem::replace(&mut *thread, Thread::Ended(Err(AppendError::Closed))) {
+            // The thread's own panic has been reported where it happened.
+            Thread::Running(handle) => handle.join().unwrap_or(Err(AppendError::Closed)),
+            Thread::Ended(result) => result,
+        };
+        *thread = Thread::Ended(result.clone());
+        result
+    }
+}
+
+impl Drop for Shard {
+    fn drop(&mut self) {
+        if let Err(error) = self.close() {
+            tracing::warn!(%error, "the shard was not closed cleanly");
+        }
+    }
+}
+
+impl fmt::Debug for Shard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shard").field("incarnation", &self.incarnation).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,62 @@
+//! How a shard's log is kept.
+
+use std::time::Duration;
+
+use grepzilla_model::Durability;
+
+use crate::hot::HotOptions;
+
+/// What one shard is opened with.
+#[derive(Debug, Clone)]
+pub struct ShardOptions {
+    /// When the log is synced. Default: always.
+    pub fsync: FsyncMode,
+    /// The largest log file, in bytes. Files start at 4 MiB, or at this if it is less, and double. Default 64 MiB.
+    /// A single frame of more than that still finds its place.
+    pub wal_bytes_max: u64,
+    /// A log file that holds documents is ended this long after its first one. Default 5 minutes.
+    pub wal_age_max: Duration,
+    /// How many bytes of batches may wait for their acknowledgement. Beyond it [`Shard::append`](crate::Shard::append)
+    /// refuses, but for one batch that finds nothing waiting. Default 32 MiB.
+    pub queue_bytes_max: usize,
+    /// The hot tier's own options.
+    pub hot: HotOptions,
+}
+
+impl Default for ShardOptions {
+    fn default() -> ShardOptions {
+        ShardOptions {
+            fsync: FsyncMode::Always,
+            wal_bytes_max: 64 << 20,
+            wal_age_max: Duration::from_secs(300),
+            queue_bytes_max: 32 << 20,
+            hot: HotOptions::default(),
+        }
+    }
+}
+
+/// When the log is synced, and so what an acknowledgement survives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FsyncMode {
+    /// Before every acknowledgement.
+    Always,
+    /// At least every `interval` while there is something to sync: power loss costs at most that much, the end of the
+    /// process nothing.
+    Batch {
+        /// The longest time that an acknowledged batch may be unsynced.
+        interval: Duration,
+    },
+    /// Only where a file ends and where the shard is closed: power loss may cost everything since, the end of the
+    /// process nothing.
+    Disabled,
+}
+
+impl FsyncMode {
+    /// What an acknowledgement rests on.
+    pub fn durability(self) -> Durability {
+        match self {
+            FsyncMode::Always => Durability::Fsync,
+            FsyncMode::Batch { .. } | FsyncMode::Disabled => Durability::Os,
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! Where a shard stands and what it has done so far: plain numbers, for the protocol and for metrics.
+
+use grepzilla_model::{Epoch, SeqNo};
+
+use crate::hot::HotStats;
+use crate::wal::LogCounters;
+
+/// The positions of a shard's log.
+///
+/// `durable <= appended` and `committed <= appended`. With [`FsyncMode::Always`](crate::FsyncMode::Always) also
+/// `committed <= durable`; in the other modes a record is committed, and visible, when the operating system has it.
+/// All positions are inclusive: the record at the position is part of it. None of them ever falls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Positions {
+    /// The epoch of the last record.
+    pub epoch: Epoch,
+    /// The last record that was given a sequence number and written to the log.
+    pub appended: SeqNo,
+    /// The last record that survives power loss.
+    pub durable: SeqNo,
+    /// The last record that is visible.
+    pub committed: SeqNo,
+    /// The bytes of all frames in the log.
+    pub wal_bytes: u64,
+}
+
+/// What an open shard has done since it was opened, and what it holds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ShardStats {
+    /// The log.
+    pub log: LogCounters,
+    /// Bytes of batches that wait for their acknowledgement.
+    pub queue_bytes: usize,
+    /// The hot tier.
+    pub hot: HotStats,
+}

@@ -1,0 +1,49 @@
+//! Brings a log back: reads what is there, decides how it ends, and makes it fit to be appended to.
+//!
+//! Nothing is changed before every byte has been read and the end is known. Then, in this order, so that a crash at
+//! any step leaves what the next start understands: the unproven frames are copied behind the header of a prepared
+//! file and synced; its header makes it part of the log and is synced; only then are the files removed that it
+//! replaces; last, the checkpoint says how far the log is durable.
+
+mod inventory;
+mod replay;
+mod resume;
+mod tail;
+
+use std::path::Path;
+
+use grepzilla_model::{Batch, Epoch, SeqNo};
+
+use super::frame::Mismatch;
+pub(super) use resume::Resumed;
+
+use super::log::Log;
+use super::sizes::LogSizes;
+use crate::replica::ReplicaFolder;
+use crate::{Corruption, OpenError};
+
+/// Hears each batch of the log: its epoch, the sequence number of its first record, and the batch.
+pub(crate) type OnBatch<'a> = dyn FnMut(Epoch, SeqNo, Batch) + 'a;
+
+/// Recovers the log of a folder. Every good batch goes to `on_batch`, in order and once; `progress` hears the bytes read
+/// and the bytes in all. On return all of them are durable.
+pub(crate) fn recover(
+    folder: &ReplicaFolder,
+    sizes: LogSizes,
+    on_batch: &mut OnBatch<'_>,
+    progress: &dyn Fn(u64, u64),
+) -> Result<Log, OpenError> {
+    let inventory = inventory::take(folder)?;
+    let checkpoint = folder.checkpoint()?;
+    let end = replay::replay(&inventory, on_batch, progress)?;
+    tail::judge(&inventory, &end, checkpoint)?;
+    let resumed = resume::resume(folder, inventory, &end, sizes)?;
+    let log = Log::open(folder, sizes, resumed);
+    folder.record_checkpoint(log.checkpoint())?;
+    Ok(log)
+}
+
+fn corrupt(path: &Path, offset: u64, mismatch: Mismatch) -> OpenError {
+    let Mismatch { expected, found } = mismatch;
+    OpenError::Corrupt(Corruption { path: path.to_owned(), offset, expected, found })
+}

@@ -1,0 +1,100 @@
+//! Tells a torn tail from corruption.
+//!
+//! An interrupted write leaves anything behind the last frame that was synced: nothing, zeros, a part, even later
+//! frames without earlier ones. It never leaves less than what was synced. So what follows the last good frame of the
+//! last file is corruption exactly if something durable lies behind it:
+//!
+//! - a later frame of the file says that more was durable when it was written, or
+//! - the checkpoint names a later record or file, or
+//! - the file is sealed, and the successor, made durable before, is not there, or
+//! - a file that was never begun, says its header, holds frames written after a sync of it.
+//!
+//! Zeros prove nothing either way.
+
+use super::corrupt;
+use super::inventory::{Inventory, LogFile};
+use super::replay::{End, LastFile};
+use crate::OpenError;
+use crate::replica::Checkpoint;
+use crate::wal::file_header::FILE_HEADER_BYTES;
+use crate::wal::frame::Mismatch;
+use crate::wal::reader::{LogPosition, search_remains};
+
+/// Answers `Ok` if the log may go on from where its good frames end.
+pub(super) fn judge(inventory: &Inventory, end: &End, checkpoint: Option<Checkpoint>) -> Result<(), OpenError> {
+    for file in &inventory.prepared {
+        judge_prepared(file)?;
+    }
+    if let Some((file, last)) = inventory.log.last().zip(end.last.as_ref()) {
+        judge_successor(inventory, file, last)?;
+        judge_remains(file, last)?;
+    }
+    match checkpoint {
+        Some(checkpoint) => judge_checkpoint(inventory, end, checkpoint),
+        None => Ok(()),
+    }
+}
+
+/// The first frames of a file are written together with its header, so a sync that covered them covered it.
+fn judge_prepared(file: &LogFile) -> Result<(), OpenError> {
+    let remains = search_remains(&file.file, file.header.nonce, FILE_HEADER_BYTES as u64, file.bytes)?;
+    match remains.proof {
+        Some((at, synced_upto)) if synced_upto > 0 => {
+            let expected = format!("a begun file, because the frame at {at} was written after a sync");
+            Err(corrupt(file.path(), 88, Mismatch::new(expected, "one that is prepared only")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn judge_successor(inventory: &Inventory, file: &LogFile, last: &LastFile) -> Result<(), OpenError> {
+    let Some(named) = last.sealed_for else { return Ok(()) };
+    if inventory.prepared.iter().any(|prepared| prepared.header.file_no == named) {
+        return Ok(());
+    }
+    let expected = format!("file {named}, which its SEAL names");
+    Err(corrupt(file.path(), last.offset, Mismatch::new(expected, "no such file")))
+}
+
+fn judge_remains(file: &LogFile, last: &LastFile) -> Result<(), OpenError> {
+    let remains = search_remains(&file.file, file.header.nonce, last.offset, file.bytes)?;
+    if let Some((at, synced_upto)) = remains.proof.filter(|(_, synced_upto)| *synced_upto > last.offset) {
+        let mismatch = missing(last);
+        let expected = format!("{}, because the frame at {at} knows {synced_upto} as durable", mismatch.expected);
+        return Err(corrupt(file.path(), last.offset, Mismatch { expected, ..mismatch }));
+    }
+    if remains.any {
+        let mismatch = missing(last);
+        tracing::warn!(
+            path = %file.path().display(),
+            offset = last.offset,
+            expected = mismatch.expected,
+            found = mismatch.found,
+            "cut a torn tail, of which nothing was acknowledged as durable"
+        );
+    }
+    Ok(())
+}
+
+fn judge_checkpoint(inventory: &Inventory, end: &End, checkpoint: Checkpoint) -> Result<(), OpenError> {
+    let newest = inventory.log.last();
+    let file_no = newest.map_or(0, |file| file.header.file_no.0);
+    let LogPosition { epoch, next_seq } = end.position;
+    if checkpoint.file_no <= file_no && checkpoint.epoch <= epoch && checkpoint.seq < next_seq {
+        return Ok(());
+    }
+    let expected = format!(
+        "record {} of epoch {} in file {} at least, which the checkpoint knows as durable",
+        checkpoint.seq, checkpoint.epoch, checkpoint.file_no
+    );
+    let found = format!("the end before record {next_seq} of epoch {epoch} in file {file_no}");
+    let (path, offset) = match newest.zip(end.last.as_ref()) {
+        Some((file, last)) => (file.path().to_owned(), last.offset),
+        None => (inventory.dir.clone(), 0),
+    };
+    Err(corrupt(&path, offset, Mismatch { expected, found }))
+}
+
+fn missing(last: &LastFile) -> Mismatch {
+    last.mismatch.clone().unwrap_or_else(|| Mismatch::new("nothing behind the last frame", "bytes that are not zero"))
+}

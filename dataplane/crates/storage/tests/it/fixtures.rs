@@ -1,0 +1,91 @@
+//! Shards, batches and what is to be found again.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use grepzilla_model::{
+    Batch, BodyHash, Bucket, ClusterUuid, IndexName, KeyHash, Record, RecordKind, SeqNo, ShardId, TimeNs,
+};
+use grepzilla_storage::disk::Disk;
+use grepzilla_storage::hot::HotView;
+use grepzilla_storage::{AppendError, Appended, OpenError, Shard, ShardOptions};
+use uuid::Uuid;
+
+pub(crate) const DIR: &str = "/data/shard-7";
+
+/// Files of 16 KiB, so that a few batches fill some.
+pub(crate) fn options() -> ShardOptions {
+    ShardOptions { wal_bytes_max: 16 << 10, ..ShardOptions::default() }
+}
+
+pub(crate) fn open(disk: Arc<dyn Disk>, options: ShardOptions) -> Result<Shard, OpenError> {
+    open_at(disk, Path::new(DIR), options)
+}
+
+pub(crate) fn open_at(disk: Arc<dyn Disk>, dir: &Path, options: ShardOptions) -> Result<Shard, OpenError> {
+    Shard::open(disk, dir, ClusterUuid(Uuid::from_u128(0xc1)), ShardId(7), options, &|_, _| ())
+}
+
+/// Opens a shard that must open, and starts the next epoch.
+pub(crate) fn open_and_lead(disk: Arc<dyn Disk>, options: ShardOptions) -> Shard {
+    let shard = open(disk, options).expect("the shard opens");
+    shard.start_epoch(shard.last_epoch().next()).expect("a newer epoch");
+    shard
+}
+
+/// The document with this number: about `bytes` long.
+pub(crate) fn source(number: u64, bytes: usize) -> String {
+    format!(r#"{{"n":{number},"text":"{}"}}"#, "x".repeat(bytes))
+}
+
+/// A batch of documents with these numbers.
+pub(crate) fn batch(numbers: impl IntoIterator<Item = u64>, bytes: usize) -> Batch {
+    let record = |number| Record {
+        kind: RecordKind::Put,
+        bucket: Bucket(1),
+        index: IndexName::default(),
+        id: None,
+        time: TimeNs(i64::try_from(number).expect("small")),
+        source: Arc::from(source(number, bytes).as_bytes()),
+    };
+    Batch {
+        key: KeyHash::default(),
+        body: BodyHash::default(),
+        received: TimeNs(1),
+        records: numbers.into_iter().map(record).collect(),
+    }
+}
+
+/// Appends and waits for the answer.
+pub(crate) fn append(shard: &Shard, batch: Batch) -> Result<Appended, AppendError> {
+    queue(shard, batch)?.recv_timeout(Duration::from_secs(20)).expect("every queued batch is answered")
+}
+
+/// Appends without waiting.
+pub(crate) fn queue(shard: &Shard, batch: Batch) -> Result<mpsc::Receiver<Result<Appended, AppendError>>, AppendError> {
+    let (answer, answered) = mpsc::channel();
+    shard.append(batch, Box::new(move |result| drop(answer.send(result))))?;
+    Ok(answered)
+}
+
+/// The sources of all visible documents by position; a position that is there twice is an error.
+pub(crate) fn documents(view: &HotView) -> BTreeMap<SeqNo, String> {
+    let mut found = BTreeMap::new();
+    let mut add = |seq: SeqNo, source: &str| {
+        assert_eq!(found.insert(seq, source.to_owned()), None, "position {seq} is visible twice");
+    };
+    for block in view.sealed() {
+        let sources = block.sources();
+        for document in 0..block.document_count() {
+            add(block.stamp(document).seq, sources.source(document));
+        }
+    }
+    for tail in view.open() {
+        for document in tail.documents() {
+            add(document.stamp.seq, &document.source());
+        }
+    }
+    found
+}
