@@ -1,1 +1,21 @@
-//! Placeholder of the skeleton.
+//! Pattern to plan to verified hits, over the blocks of one shard.
+//!
+//! A [`Query`] is compiled once per node and asked of each shard by [`search`]. The answers hold for every query: no match
+//! is missed, none is invented, and a deadline and a candidate budget are kept and reported.
+//!
+//! Synchronous; knows neither the network nor the disk.
+
+mod bits;
+mod clock;
+mod error;
+mod leaf;
+mod matcher;
+mod order;
+mod pattern;
+
+pub use error::QueryError;
+pub use leaf::{LeafAnswer, LeafHit, LeafMetrics, LeafRequest, search};
+pub use order::{Order, Rank, SortKey};
+pub use pattern::{
+    CompiledQuery, PATTERN_BYTES_MAX, Pattern, Query, REGEX_BYTES_MAX, REGEX_DEPTH_MAX, TimeRange, compile,
+};

@@ -1,0 +1,103 @@
+//! The documents of the page, put together.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use grepzilla_model::document::walk_leaves;
+use grepzilla_storage::hot::Stamp;
+
+use super::page::{Page, Place};
+use super::preview::{Preview, preview};
+use super::scan::{BlockRef, Stop};
+use super::{LeafHit, LeafMetrics, LeafRequest};
+use crate::clock::{Clock, Expired};
+use crate::{CompiledQuery, SortKey};
+
+/// Unpacks the documents of the page, each block once. When time runs out, the page is cut where it is complete.
+pub(super) fn assemble(
+    page: Page,
+    blocks: &[BlockRef<'_>],
+    request: &LeafRequest<'_>,
+    clock: &Clock,
+    metrics: &mut LeafMetrics,
+) -> (Vec<LeafHit>, Result<(), Stop>) {
+    let places = page.into_places();
+    let mut by_block: BTreeMap<usize, Vec<(usize, usize)>> = BTreeMap::new();
+    for (position, Place { block, document }) in places.iter().enumerate() {
+        by_block.entry(*block).or_default().push((position, *document));
+    }
+    let mut hits: Vec<Option<LeafHit>> = places.iter().map(|_| None).collect();
+    let mut outcome = Ok(());
+    for (block, documents) in by_block {
+        let assembler = Assembler { request, clock };
+        if assembler.block(blocks[block], &documents, &mut hits).is_err() {
+            outcome = Err(Stop::Deadline);
+            break;
+        }
+        metrics.documents_unpacked += documents.len() as u64;
+    }
+    (hits.into_iter().map_while(|hit| hit).collect(), outcome)
+}
+
+struct Assembler<'a> {
+    request: &'a LeafRequest<'a>,
+    clock: &'a Clock,
+}
+
+impl Assembler<'_> {
+    /// Fills the hits that come from one block.
+    fn block(
+        &self,
+        block: BlockRef<'_>,
+        documents: &[(usize, usize)],
+        hits: &mut [Option<LeafHit>],
+    ) -> Result<(), Expired> {
+        match block {
+            BlockRef::Sealed(block) => {
+                self.clock.look()?;
+                let sources = block.sources();
+                for (position, document) in documents {
+                    let mut hit = self.hit(block.stamp(*document), block.index(), sources.source(*document))?;
+                    hit.id = block.id(*document).cloned();
+                    hits[*position] = Some(hit);
+                }
+            }
+            BlockRef::Open(tail) => {
+                for (position, number) in documents {
+                    let document = tail.document(*number);
+                    let mut hit = self.hit(document.stamp, tail.index(), &document.source())?;
+                    hit.id = document.id.clone();
+                    hits[*position] = Some(hit);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn hit(&self, stamp: Stamp, index: &grepzilla_model::IndexName, source: &str) -> Result<LeafHit, Expired> {
+        self.clock.look()?;
+        let (matched_field, preview) = first_match(self.request.query, source, self.clock)?;
+        Ok(LeafHit {
+            key: SortKey { time: stamp.time, shard: self.request.shard, seq: stamp.seq },
+            epoch: stamp.epoch,
+            id: None,
+            index: index.clone(),
+            matched_field,
+            preview: preview.text,
+            highlights: preview.highlights,
+            source: source.as_bytes().to_vec(),
+        })
+    }
+}
+
+/// The path and the preview of the first leaf that matches.
+fn first_match(query: &CompiledQuery, source: &str, clock: &Clock) -> Result<(String, Preview), Expired> {
+    let mut first = Ok(None);
+    walk_leaves(source, |path, value| {
+        if query.has_field(path) {
+            first = preview(&query.matcher, value, clock).map(|found| found.map(|found| (path.to_owned(), found)));
+        }
+        if matches!(first, Ok(None)) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
+    first.map(|first| first.expect("a document of the page has a leaf that matches"))
+}

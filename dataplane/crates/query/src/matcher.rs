@@ -1,0 +1,83 @@
+//! The three pattern forms behind one face: which value runs to read, which values match, and where.
+
+mod contains;
+mod regex;
+mod wildcard;
+
+use std::ops::Range;
+
+use grepzilla_storage::hot::{Spelling, ValueRun};
+
+use crate::QueryError;
+use crate::clock::{Clock, Expired};
+use crate::pattern::{PATTERN_BYTES_MAX, Pattern};
+use contains::Contains;
+use regex::Regex;
+use wildcard::Wildcard;
+
+/// A compiled pattern.
+#[derive(Debug)]
+pub(crate) struct Matcher {
+    form: Form,
+    spelling: Spelling,
+}
+
+#[derive(Debug)]
+enum Form {
+    Contains(Contains),
+    Wildcard(Wildcard),
+    Regex(Box<Regex>),
+}
+
+impl Matcher {
+    pub(crate) fn new(pattern: &Pattern, case_sensitive: bool) -> Result<Matcher, QueryError> {
+        let (Pattern::Contains(text) | Pattern::Wildcard(text) | Pattern::Regex(text)) = pattern;
+        if text.is_empty() {
+            return Err(QueryError::Empty);
+        }
+        if text.len() > PATTERN_BYTES_MAX {
+            return Err(QueryError::TooLong { found: text.len(), max: PATTERN_BYTES_MAX });
+        }
+        let spelling = if case_sensitive { Spelling::Written } else { Spelling::Folded };
+        Ok(match pattern {
+            Pattern::Contains(needle) => Matcher { form: Form::Contains(Contains::new(needle, spelling)?), spelling },
+            Pattern::Wildcard(text) => Matcher { form: Form::Wildcard(Wildcard::new(text, spelling)?), spelling },
+            Pattern::Regex(text) => {
+                let regex = Box::new(Regex::new(text, case_sensitive)?);
+                Matcher { form: Form::Regex(regex), spelling: Spelling::Written }
+            }
+        })
+    }
+
+    /// The spelling of all values that are given to the other functions.
+    pub(crate) fn spelling(&self) -> Spelling {
+        self.spelling
+    }
+
+    /// Calls `found` with the place in the run of each value that matches, ascending, each once.
+    pub(crate) fn scan(&self, run: &ValueRun<'_>, clock: &Clock, found: impl FnMut(usize)) -> Result<(), Expired> {
+        match &self.form {
+            Form::Contains(contains) => contains.scan(run, clock, found),
+            Form::Wildcard(wildcard) => wildcard.scan(run, clock, found),
+            Form::Regex(regex) => regex.scan(run, clock, found),
+        }
+    }
+
+    /// Whether one value matches.
+    pub(crate) fn matches(&self, value: &str, clock: &Clock) -> Result<bool, Expired> {
+        match &self.form {
+            Form::Contains(contains) => Ok(contains.find(value, 0).is_some()),
+            Form::Wildcard(wildcard) => Ok(wildcard.find(value, 0, clock)?.is_some()),
+            Form::Regex(regex) => regex.matches(value, clock),
+        }
+    }
+
+    /// The first match in `value` that begins at `from` or later, `from` being the end of the match before.
+    pub(crate) fn find(&self, value: &str, from: usize, clock: &Clock) -> Result<Option<Range<usize>>, Expired> {
+        match &self.form {
+            Form::Contains(contains) => Ok(contains.find(value, from)),
+            Form::Wildcard(wildcard) => wildcard.find(value, from, clock),
+            Form::Regex(regex) => Ok(regex.find(value, from)),
+        }
+    }
+}
