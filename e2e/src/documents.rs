@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -20,9 +20,14 @@ pub struct Sample {
 }
 
 impl Sample {
+    /// The shipped file.
+    pub fn path() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../demo/security-events.jsonl.zst")
+    }
+
     /// Unpacks the shipped file.
     pub fn load() -> Result<Sample> {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../demo/security-events.jsonl.zst");
+        let path = Sample::path();
         let file = std::fs::File::open(&path).with_context(|| format!("cannot open {}", path.display()))?;
         let mut decoder = zstd::Decoder::new(file)?;
         decoder.window_log_max(WINDOW_LOG)?;

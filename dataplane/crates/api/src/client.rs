@@ -126,7 +126,7 @@ impl Client {
                     match answer.status {
                         StatusCode::OK | StatusCode::ACCEPTED | StatusCode::MULTI_STATUS => answer.parse(),
                         // 400 speaks of the documents, or of a request that could not be read at all.
-                        StatusCode::BAD_REQUEST => answer.parse().or_else(|_| Err(answer.refusal())),
+                        StatusCode::BAD_REQUEST => answer.parse().map_err(|_| answer.refusal()),
                         _ => Err(answer.refusal()),
                     }
                 },

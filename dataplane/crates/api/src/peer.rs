@@ -78,6 +78,8 @@ pub struct LeafSearchRequest {
     pub candidates_max: u64,
     /// Shards searched at once.
     pub parallelism: usize,
+    /// Whether a node that holds a shard's log without leading it must not answer.
+    pub require_primary: bool,
 }
 
 /// The pattern and the filters of a search, checked by the root and compiled again by each leaf.
@@ -184,7 +186,9 @@ pub struct LeafFound {
     pub epoch: Epoch,
     /// The position that was seen.
     pub seq: SeqNo,
-    /// In order.
+    /// Whether the node leads the shard; if not, there may be newer documents elsewhere.
+    pub primary: bool,
+    /// In order; fewer than asked for where they weigh too much for one answer, and `more` says so.
     pub hits: Vec<LeafHit>,
     /// How many documents match, if a count was wanted; exact unless cut.
     pub total: Option<u64>,
