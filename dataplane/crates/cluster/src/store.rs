@@ -10,13 +10,34 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
+use serde::{Deserialize, Serialize};
+
+mod backoff;
+mod local;
+pub mod memory;
+mod transaction;
+
+pub(crate) use backoff::Backoff;
+pub use transaction::{TRANSACTION_BYTES_MAX, TRANSACTION_OPERATIONS_MAX};
+
+/// While it is in touch, a watch says something at least this often: an empty [`Changes`] if nothing has changed.
+/// Silence that lasts much longer means that the store is out of touch.
+pub const HEARTBEAT: Duration = Duration::from_secs(2);
 
 /// A store that is shared by all parts of a process.
 pub type SharedStore = Arc<dyn MetadataStore>;
 
 /// The state of the whole store after one transaction. Rises with every change; 0 is before the first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Revision(pub i64);
+
+impl Revision {
+    /// The revision after this one.
+    pub fn next(self) -> Revision {
+        Revision(self.0 + 1)
+    }
+}
 
 /// A lease of this store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -58,7 +79,7 @@ pub struct Transaction {
 pub enum Compare {
     /// The key does not exist.
     Absent(String),
-    /// The key was last changed at this revision.
+    /// The key was last changed at this revision. Revision 0: it does not exist.
     Unchanged(String, Revision),
 }
 
@@ -104,7 +125,17 @@ pub enum Change {
     },
 }
 
-/// The changes of one revision (or several), in order. Changes of one revision are never split.
+impl Change {
+    /// The key that changed.
+    pub fn key(&self) -> &str {
+        match self {
+            Change::Put(entry) => &entry.key,
+            Change::Delete { key, .. } => key,
+        }
+    }
+}
+
+/// The changes of one revision (or several), in order. Changes of one revision are never split. Empty: a sign of life.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Changes {
     /// What changed.
