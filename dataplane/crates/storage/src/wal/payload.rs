@@ -52,7 +52,7 @@ pub fn encode_payload(batch: &Batch) -> Vec<u8> {
 }
 
 /// How long [`encode_payload`] of a batch is.
-pub(crate) fn payload_bytes(batch: &Batch) -> usize {
+pub fn payload_bytes(batch: &Batch) -> usize {
     let variable = |record: &Record| {
         record.index.as_str().len() + record.id.as_ref().map_or(0, |id| id.len()) + record.source.len()
     };
