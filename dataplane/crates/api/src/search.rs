@@ -73,7 +73,7 @@ pub enum Order {
     /// By time descending, then shard, then position descending.
     #[default]
     Newest,
-    /// The reverse of `newest`.
+    /// By time, then shard, then position, all ascending.
     Oldest,
 }
 

@@ -1,0 +1,251 @@
+//! From a body to checked documents: hash, UTF-8, the three forms, and the limits of each document.
+//!
+//! Large bodies are read on threads that may be busy, as many at once as there are processors.
+
+use std::borrow::Cow;
+
+use grepzilla_api::config::IngestConfig;
+use grepzilla_api::ingest::{DocumentError, IngestResponse};
+use grepzilla_model::document::body::{self, BodyError};
+use grepzilla_model::document::{Document, DocumentLimits};
+use grepzilla_model::{BodyHash, KeyHash};
+use http::StatusCode;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use tracing::Span;
+
+use crate::ingest::parameters::{Parameters, check_key};
+use crate::server::answer::Failure;
+use crate::server::app::App;
+use crate::server::body::DecodedBody;
+
+/// Up to here a body is read at once where its request is handled: it takes less than handing it over and back.
+const SMALL_BODY_BYTES: usize = 16 << 10;
+/// Documents of one request. It bounds what the pieces of a body weigh beside their bytes.
+const DOCUMENTS_MAX: usize = 200_000;
+
+/// A body, read.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    /// The valid documents, each with its place in the request.
+    pub(super) documents: Vec<(usize, Document)>,
+    /// The others.
+    pub(super) refused: Refused,
+    /// Of the whole body as it was sent, decompressed.
+    pub(super) body_hash: BodyHash,
+    /// The Idempotency-Key, from the header or the body.
+    pub(super) key: Option<String>,
+    /// Bytes, decompressed.
+    pub(super) body_bytes: usize,
+    /// Sequences that became U+FFFD.
+    pub(super) replaced: usize,
+}
+
+/// Documents that did not enter, and why: the first ones in full, the rest by number.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub(super) struct Refused {
+    pub(super) errors: Vec<DocumentError>,
+    pub(super) omitted: u64,
+}
+
+impl Refused {
+    /// Adds one.
+    pub(super) fn push(&mut self, error: DocumentError) {
+        if self.errors.len() < IngestResponse::ERRORS_MAX {
+            self.errors.push(error);
+        } else {
+            self.omitted += 1;
+        }
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> u64 {
+        self.errors.len() as u64 + self.omitted
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.errors.is_empty()
+    }
+}
+
+/// Reads a body.
+pub(super) async fn prepare(app: &App, body: DecodedBody, parameters: &Parameters) -> Result<Prepared, Failure> {
+    let limits = limits(&app.node.config.ingest);
+    let key = parameters.key.clone();
+    if body.bytes.len() <= SMALL_BODY_BYTES {
+        return read(&body.bytes, key, &limits);
+    }
+    let permit = app.parsers.clone().acquire_owned().await.expect("nobody closes the semaphore");
+    let span = Span::current();
+    let work = move || {
+        let _permit = permit;
+        span.in_scope(|| read(&body.bytes, key, &limits))
+    };
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
+        tracing::error!(%error, "reading a body panicked");
+        Err(Failure::internal("the node hit a bug while it read this body; its log has this trace id"))
+    })
+}
+
+fn limits(config: &IngestConfig) -> DocumentLimits {
+    DocumentLimits {
+        document_bytes_max: config.document_bytes_max as usize,
+        value_bytes_max: config.value_bytes_max as usize,
+        depth_max: config.depth_max as usize,
+        leaves_max: config.leaves_max as usize,
+        ..DocumentLimits::default()
+    }
+}
+
+fn read(bytes: &[u8], key: Option<String>, limits: &DocumentLimits) -> Result<Prepared, Failure> {
+    let (text, invalid) = to_utf8(bytes);
+    let taken = body::records(&text).map_err(|error| of_body(&error))?;
+    if taken.records.len() > DOCUMENTS_MAX {
+        let message =
+            format!("the body has {} documents, at most {DOCUMENTS_MAX} are taken at once", taken.records.len());
+        let failure = Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "too_many_documents", message);
+        return Err(failure.details(json!({ "limit_documents": DOCUMENTS_MAX })));
+    }
+    let key = one_key(key, taken.ingest_id)?;
+    let (mut documents, mut refused, mut replaced) =
+        (Vec::with_capacity(taken.records.len()), Refused::default(), invalid);
+    for (position, range) in taken.records.into_iter().enumerate() {
+        match Document::parse(text[range].as_bytes(), limits) {
+            Ok(document) => {
+                replaced += document.lone_surrogates();
+                documents.push((position, document));
+            }
+            Err(error) if taken.form.is_one_json_text() && error.code() == "syntax" => {
+                return Err(unprocessable("malformed_body", format!("document {position}: {error}")));
+            }
+            Err(error) => refused.push(DocumentError {
+                index: position,
+                id: None,
+                field: error.field().map(str::to_owned),
+                code: error.code().to_owned(),
+                message: error.to_string(),
+            }),
+        }
+    }
+    let body_hash = BodyHash(first_half(&Sha256::digest(bytes)));
+    Ok(Prepared { documents, refused, body_hash, key, body_bytes: bytes.len(), replaced })
+}
+
+/// The body as text, and how many sequences of it were not.
+fn to_utf8(bytes: &[u8]) -> (Cow<'_, str>, usize) {
+    let text = String::from_utf8_lossy(bytes);
+    let invalid = match text {
+        Cow::Borrowed(_) => 0,
+        Cow::Owned(_) => bytes.utf8_chunks().filter(|chunk| !chunk.invalid().is_empty()).count(),
+    };
+    (text, invalid)
+}
+
+fn one_key(header: Option<String>, ingest_id: Option<String>) -> Result<Option<String>, Failure> {
+    let ingest_id = ingest_id.map(|id| check_key(&id)).transpose()?;
+    match (header, ingest_id) {
+        (Some(header), Some(ingest_id)) if header != ingest_id => {
+            Err(Failure::bad_request("bad_key", "the Idempotency-Key and the body's `ingest_id` differ"))
+        }
+        (header, ingest_id) => Ok(header.or(ingest_id)),
+    }
+}
+
+fn of_body(error: &BodyError) -> Failure {
+    let message = error.to_string();
+    match error {
+        BodyError::Empty => Failure::bad_request("empty_body", message),
+        BodyError::UnknownKey { .. } => Failure::bad_request("unknown_field", message),
+        BodyError::Syntax { .. } | BodyError::DuplicateKey { .. } | BodyError::WrongType { .. } => {
+            unprocessable("malformed_body", message)
+        }
+    }
+}
+
+fn unprocessable(code: &'static str, message: String) -> Failure {
+    Failure::new(StatusCode::UNPROCESSABLE_ENTITY, code, message)
+}
+
+/// The hash under which the log remembers a key.
+pub(super) fn hash_of_key(key: Option<&str>) -> KeyHash {
+    key.map_or(KeyHash::default(), |key| KeyHash(first_half(&Sha256::digest(key.as_bytes()))))
+}
+
+fn first_half(digest: &[u8]) -> [u8; 16] {
+    digest.first_chunk().copied().expect("a SHA-256 digest has 32 bytes")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn prepared(body: &str) -> Result<Prepared, Failure> {
+        read(body.as_bytes(), None, &DocumentLimits::default())
+    }
+
+    fn status(body: &str) -> u16 {
+        prepared(body).expect_err("refused as a whole").status.as_u16()
+    }
+
+    #[test]
+    fn the_three_forms_of_a_body_hold_the_same_documents() {
+        for body in ["[{\"a\":1},{\"a\":2}]", "{\"records\":[{\"a\":1},{\"a\":2}]}", "{\"a\":1}\n{\"a\":2}\n"] {
+            let prepared = prepared(body).expect("read");
+            let sources: Vec<_> = prepared.documents.iter().map(|(at, document)| (*at, document.source())).collect();
+            assert_eq!(sources, [(0, "{\"a\":1}"), (1, "{\"a\":2}")], "{body}");
+        }
+    }
+
+    #[test]
+    fn a_document_that_is_wrong_leaves_its_neighbours_alone() {
+        let body = "{\"a\":1}\n{\"a\":\n{\"a\":1,\"a\":2}\n[1]\n{\"_id\":\"\"}\n{\"b\":2}";
+        let prepared = prepared(body).expect("read");
+        assert_eq!(prepared.documents.iter().map(|(at, _)| *at).collect::<Vec<_>>(), [0, 5]);
+        let codes: Vec<_> = prepared.refused.errors.iter().map(|error| (error.index, error.code.as_str())).collect();
+        assert_eq!(codes, [(1, "syntax"), (2, "duplicate_key"), (3, "not_an_object"), (4, "invalid_id")]);
+        assert_eq!(prepared.refused.errors[1].field.as_deref(), Some("a"));
+    }
+
+    #[test]
+    fn a_body_that_is_no_body_is_refused_as_a_whole() {
+        assert_eq!(status(""), 400);
+        assert_eq!(status(" \n "), 400);
+        assert_eq!(status("[{\"a\":1},"), 422);
+        assert_eq!(status("[{\"a\":1},{\"a\":}]"), 422);
+        assert_eq!(status("{\"records\":{}}"), 422);
+        let failure = prepared("{\"records\":[],\"recrods\":[]}").expect_err("refused");
+        assert_eq!(failure.status.as_u16(), 400);
+        assert!(failure.message.contains("recrods"), "{}", failure.message);
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf_8_are_replaced_and_counted() {
+        let prepared =
+            read(b"{\"a\":\"x\xffy\xc3\"}\n{\"b\":\"\\ud800\"}", None, &DocumentLimits::default()).expect("read");
+        assert_eq!(prepared.documents[0].1.source(), "{\"a\":\"x\u{fffd}y\u{fffd}\"}");
+        assert_eq!(prepared.replaced, 3);
+    }
+
+    #[test]
+    fn more_documents_than_the_limit_are_a_413() {
+        assert_eq!(status(&"{}\n".repeat(DOCUMENTS_MAX + 1)), 413);
+        assert_eq!(prepared(&"{}\n".repeat(1_001)).expect("read").documents.len(), 1_001);
+    }
+
+    #[test]
+    fn errors_beyond_the_bound_are_counted() {
+        let prepared = prepared(&"1\n".repeat(IngestResponse::ERRORS_MAX + 5)).expect("read");
+        assert_eq!((prepared.refused.errors.len(), prepared.refused.omitted), (IngestResponse::ERRORS_MAX, 5));
+    }
+
+    #[test]
+    fn the_key_of_the_body_counts_like_that_of_the_header() {
+        let body = "{\"ingest_id\":\"k\",\"records\":[{}]}";
+        assert_eq!(prepared(body).expect("read").key.as_deref(), Some("k"));
+        let limits = DocumentLimits::default();
+        assert!(read(body.as_bytes(), Some("k".to_owned()), &limits).is_ok());
+        assert!(read(body.as_bytes(), Some("l".to_owned()), &limits).is_err());
+        assert_ne!(hash_of_key(Some("k")), hash_of_key(Some("l")));
+        assert_eq!(hash_of_key(None), KeyHash([0; 16]));
+    }
+}

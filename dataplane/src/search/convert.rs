@@ -1,0 +1,124 @@
+//! Between the wire and the query engine: patterns and filters in, hits and refusals out.
+
+use grepzilla_api::peer::{HitKey, LeafFound, LeafHit, LeafPattern, LeafQuery, LeafSearchRequest, LeafShard};
+use grepzilla_api::search as wire;
+use grepzilla_model::{Epoch, IndexName, SeqNo, TimeNs};
+use grepzilla_query::{
+    self as engine, CompiledQuery, LeafAnswer, LeafRequest, Pattern, Query, QueryError, SortKey, TimeRange,
+};
+use grepzilla_storage::hot::HotView;
+use serde_json::json;
+use serde_json::value::RawValue;
+use tokio::time::Instant;
+
+use crate::search::merge::PAGE_BYTES_MAX;
+use crate::server::answer::Failure;
+
+/// A query as the engine takes it.
+pub(super) fn query(query: &LeafQuery) -> Result<Query, Failure> {
+    let pattern = match &query.pattern {
+        LeafPattern::Contains(text) => Pattern::Contains(text.clone()),
+        LeafPattern::Wildcard(text) => Pattern::Wildcard(text.clone()),
+        LeafPattern::Regex(text) => Pattern::Regex(text.clone()),
+    };
+    let indexes = query.indexes.iter().flatten().map(|name| IndexName::new(name)).collect::<Result<_, _>>();
+    Ok(Query {
+        pattern,
+        case_sensitive: query.case_sensitive,
+        field: query.field.clone(),
+        indexes: indexes.map_err(|error| Failure::bad_request("bad_index", error.to_string()))?,
+        time: TimeRange { from: query.from_ns.map(TimeNs), to: query.to_ns.map(TimeNs) },
+    })
+}
+
+/// Whether a query needs a regular expression to be compiled.
+pub(super) fn is_regex(query: &LeafQuery) -> bool {
+    matches!(query.pattern, LeafPattern::Regex(_))
+}
+
+/// What the client is told of a query that cannot be asked.
+pub(super) fn refusal(error: &QueryError) -> Failure {
+    let details = match error {
+        QueryError::TooLong { max, .. } | QueryError::RegexTooBig { max } => json!({ "limit_bytes": max }),
+        QueryError::RegexTooDeep { max } => json!({ "limit_depth": max }),
+        QueryError::RegexSyntax { offset, .. } | QueryError::RegexBytes { offset } => json!({ "offset": offset }),
+        QueryError::Empty | QueryError::FoldsToNothing | QueryError::DanglingEscape => json!(null),
+    };
+    Failure::bad_request(error.code(), error.to_string()).details(details)
+}
+
+/// What one shard is asked.
+pub(super) fn leaf_request<'a>(
+    query: &'a CompiledQuery,
+    request: &LeafSearchRequest,
+    leaf: &LeafShard,
+    view: &HotView,
+    deadline: Instant,
+) -> LeafRequest<'a> {
+    LeafRequest {
+        query,
+        shard: leaf.shard,
+        order: order(request.order),
+        size: request.size.min(wire::Page::SIZE_MAX),
+        after: leaf.after.map(|key| sort_key(&key)),
+        upto: leaf.upto.unwrap_or(view.upto()),
+        count: request.count,
+        deadline: deadline.into_std(),
+        candidates_max: request.candidates_max,
+    }
+}
+
+/// An order as the engine knows it.
+pub(super) fn order(order: wire::Order) -> engine::Order {
+    match order {
+        wire::Order::Newest => engine::Order::Newest,
+        wire::Order::Oldest => engine::Order::Oldest,
+    }
+}
+
+/// A hit's place as the engine knows it.
+pub(super) fn sort_key(key: &HitKey) -> SortKey {
+    SortKey { time: TimeNs(key.time_ns), shard: key.shard, seq: key.seq }
+}
+
+/// A shard's answer, cut where its documents weigh more than a page may.
+pub(super) fn found(answer: LeafAnswer, seq: SeqNo, epoch: Epoch, primary: bool) -> LeafFound {
+    let LeafAnswer { hits, total, mut more, deadline_hit, budget_hit, metrics } = answer;
+    let (mut kept, mut bytes) = (Vec::with_capacity(hits.len()), 0);
+    for hit in hits {
+        bytes += hit.source.len() + hit.preview.len();
+        if bytes > PAGE_BYTES_MAX && !kept.is_empty() {
+            more = true;
+            break;
+        }
+        kept.push(outward(hit));
+    }
+    LeafFound {
+        epoch,
+        seq,
+        primary,
+        hits: kept,
+        total,
+        more,
+        deadline_hit,
+        budget_hit,
+        candidates: metrics.candidates_total,
+        blocks_total: metrics.blocks_total,
+        blocks_read: metrics.blocks_read,
+        bytes_read: metrics.bytes_read,
+    }
+}
+
+fn outward(hit: engine::LeafHit) -> LeafHit {
+    let source = String::from_utf8(hit.source).expect("a stored document is UTF-8");
+    LeafHit {
+        key: HitKey { time_ns: hit.key.time.0, shard: hit.key.shard, seq: hit.key.seq },
+        epoch: hit.epoch,
+        id: hit.id.as_deref().map(str::to_owned),
+        index: hit.index.as_str().to_owned(),
+        matched_field: hit.matched_field,
+        preview: hit.preview,
+        highlights: hit.highlights,
+        source: RawValue::from_string(source).expect("a stored document is JSON"),
+    }
+}

@@ -1,0 +1,163 @@
+//! A leaf of a search: the shards of this node, each on a thread that may be busy, as many at once as the node allows.
+//!
+//! A shard that cannot look says why and leaves the others alone. Nothing here waits beyond the request's deadline.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use grepzilla_api::peer::{
+    LeafFound, LeafOutcome, LeafQuery, LeafSearchAnswer, LeafSearchRequest, LeafShard, LeafShardAnswer, LogPosition,
+    NOT_LEADER, WRITE_LOST,
+};
+use grepzilla_query::CompiledQuery;
+use grepzilla_storage::Positions;
+use grepzilla_storage::hot::HotView;
+use tokio::time::{Instant, sleep, timeout_at};
+use tracing::Span;
+
+use crate::node::{Leader, LeaderShard};
+use crate::search::convert;
+use crate::server::answer::Failure;
+use crate::server::app::App;
+
+/// How often a shard is asked whether a position is visible yet.
+const POSITION_PAUSE: Duration = Duration::from_millis(5);
+
+/// Why a shard did not look: a word and a sentence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct NotSearched {
+    code: &'static str,
+    message: String,
+}
+
+/// Checks a query and prepares it. A regular expression may take long to compile, so it does not hold up other requests.
+pub(crate) async fn compile(query: &LeafQuery) -> Result<Arc<CompiledQuery>, Failure> {
+    let is_regex = convert::is_regex(query);
+    let query = convert::query(query)?;
+    let compiled = if is_regex {
+        tokio::task::spawn_blocking(|| grepzilla_query::compile(query)).await.map_err(|error| {
+            tracing::error!(%error, "compiling a regular expression panicked");
+            Failure::internal("the node hit a bug while it compiled this pattern; its log has this trace id")
+        })?
+    } else {
+        grepzilla_query::compile(query)
+    };
+    compiled.map(Arc::new).map_err(|error| convert::refusal(&error))
+}
+
+/// Searches shards of this node, `parallelism` at once.
+pub(crate) async fn search(app: &App, query: Arc<CompiledQuery>, request: LeafSearchRequest) -> LeafSearchAnswer {
+    let deadline = Instant::now() + Duration::from_millis(request.deadline_ms);
+    let request = Arc::new(request);
+    let one = |leaf: LeafShard| {
+        let (query, request) = (query.clone(), request.clone());
+        async move {
+            let shard = leaf.shard;
+            let outcome = match search_shard(app, query, request, leaf, deadline).await {
+                Ok(found) => LeafOutcome::Found(found),
+                Err(NotSearched { code, message }) => LeafOutcome::Failed { code: code.to_owned(), message },
+            };
+            LeafShardAnswer { shard, outcome }
+        }
+    };
+    let searches = futures::stream::iter(request.shards.iter().cloned().map(one));
+    LeafSearchAnswer { shards: searches.buffer_unordered(request.parallelism.max(1)).collect().await }
+}
+
+async fn search_shard(
+    app: &App,
+    query: Arc<CompiledQuery>,
+    request: Arc<LeafSearchRequest>,
+    leaf: LeafShard,
+    deadline: Instant,
+) -> Result<LeafFound, NotSearched> {
+    let (shard, primary) = open_shard(app, &leaf, request.require_primary)?;
+    let view = view_with(&shard, leaf.at_least, deadline).await?;
+    let permit = timeout_at(deadline, app.searchers.clone().acquire_owned()).await;
+    let permit =
+        permit.map_err(|_| late("waited for its turn until the deadline"))?.expect("nobody closes the semaphore");
+    let (epoch, span) = (shard.log.positions().epoch, Span::current());
+    let work = move || {
+        let _permit = permit;
+        let _entered = span.entered();
+        let asked = convert::leaf_request(&query, &request, &leaf, &view, deadline);
+        let answer = grepzilla_query::search(&view, &asked);
+        convert::found(answer, leaf.upto.unwrap_or(view.upto()), epoch, primary)
+    };
+    let found = tokio::task::spawn_blocking(work).await.map_err(|error| {
+        tracing::error!(shard = %shard.shard, %error, "a search panicked");
+        NotSearched { code: "failed", message: "the node hit a bug while it searched this shard".to_owned() }
+    })?;
+    app.metrics.search.read(found.blocks_read, found.bytes_read);
+    Ok(found)
+}
+
+/// The shard's log, and whether this node leads it.
+fn open_shard(app: &App, leaf: &LeafShard, require_primary: bool) -> Result<(Arc<LeaderShard>, bool), NotSearched> {
+    match app.node.leader_of(leaf.shard) {
+        Leader::Here(shard) => Ok((shard, true)),
+        Leader::ReadOnlyHere { shard, .. } if !require_primary => Ok((shard, false)),
+        Leader::ReadOnlyHere { reason, .. } => Err(NotSearched { code: "no_leader", message: reason }),
+        Leader::At { node, .. } => {
+            let message = format!("shard {} is led by node {node}", leaf.shard);
+            Err(NotSearched { code: NOT_LEADER, message })
+        }
+        Leader::Nobody { reason } => Err(NotSearched { code: "not_ready", message: reason }),
+    }
+}
+
+/// A view that has a position, as soon as there is one.
+async fn view_with(
+    shard: &LeaderShard,
+    at_least: Option<LogPosition>,
+    deadline: Instant,
+) -> Result<HotView, NotSearched> {
+    loop {
+        let (positions, view) = (shard.log.positions(), shard.log.view());
+        let Some(wanted) = at_least else { return Ok(view) };
+        if is_lost(positions, wanted) {
+            let message = format!(
+                "shard {} has no position {} of epoch {}: its log ends at {} in epoch {}",
+                shard.shard, wanted.seq, wanted.epoch, positions.appended, positions.epoch
+            );
+            return Err(NotSearched { code: WRITE_LOST, message });
+        }
+        if view.upto() >= wanted.seq && positions.epoch >= wanted.epoch {
+            return Ok(view);
+        }
+        if Instant::now() + POSITION_PAUSE > deadline {
+            return Err(late("did not show the position asked for in time"));
+        }
+        sleep(POSITION_PAUSE).await;
+    }
+}
+
+/// Whether a log can never get a position: it is of an epoch that the log has reached, and beyond the log's end. A log of
+/// an older epoch is behind, and may still hear of it.
+fn is_lost(positions: Positions, wanted: LogPosition) -> bool {
+    wanted.epoch <= positions.epoch && wanted.seq > positions.appended
+}
+
+fn late(what: &str) -> NotSearched {
+    NotSearched { code: "deadline", message: format!("the shard {what}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use grepzilla_model::{Epoch, SeqNo};
+
+    use super::*;
+
+    #[test]
+    fn a_position_is_lost_only_if_its_epoch_is_there_and_it_is_not() {
+        let at = |epoch, seq| LogPosition { epoch: Epoch(epoch), seq: SeqNo(seq) };
+        let positions = Positions { epoch: Epoch(3), appended: SeqNo(10), ..Positions::default() };
+        for there in [at(3, 10), at(2, 10), at(1, 1), at(4, 10), at(4, 11)] {
+            assert!(!is_lost(positions, there), "{there:?}");
+        }
+        for lost in [at(3, 11), at(2, 11)] {
+            assert!(is_lost(positions, lost), "{lost:?}");
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! The root of a search: asks every node that holds shards of it at once, and makes one answer of what came in time.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::join_all;
+use grepzilla_api::ingest::TokenPart;
+use grepzilla_api::peer::{
+    LeafFound, LeafHit, LeafOutcome, LeafSearchAnswer, LeafSearchRequest, LeafShard, LogPosition, NOT_LEADER,
+    WRITE_LOST,
+};
+use grepzilla_api::search::{Cursor, FailedShard, Hit, SearchMetrics, SearchResponse, TotalRelation};
+use grepzilla_model::{ShardId, TimeNs};
+use grepzilla_query::CompiledQuery;
+use http::StatusCode;
+use serde_json::json;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::metrics::peers::{PeerOperation, PeerOutcome};
+use crate::peers::PeerFailure;
+use crate::search::cursor::PageEnd;
+use crate::search::leaf;
+use crate::search::merge::{Merged, merge};
+use crate::search::plan::{Plan, failed, shards_of};
+use crate::search::request::Search;
+use crate::server::answer::Failure;
+use crate::server::app::App;
+use crate::server::trace::TraceId;
+
+/// What is kept of the time for the way back from a leaf and for merging: a tenth, at most this.
+const MARGIN_MAX: Duration = Duration::from_millis(50);
+/// What the news of a new leader is given to arrive before its shards are asked for again.
+const REFRESH_PAUSE: Duration = Duration::from_millis(100);
+
+/// What the parts of one search share.
+struct Root<'a> {
+    app: &'a App,
+    trace: TraceId,
+    search: &'a Search,
+    query: Arc<CompiledQuery>,
+    started: Instant,
+    deadline: Instant,
+}
+
+/// What the shards have answered so far.
+#[derive(Debug, Default)]
+struct Gathered {
+    found: BTreeMap<ShardId, LeafFound>,
+    failed: Vec<FailedShard>,
+    first_hit: Option<Duration>,
+}
+
+/// Runs a search.
+pub(super) async fn run(
+    app: &App,
+    trace: TraceId,
+    search: Search,
+    query: Arc<CompiledQuery>,
+    started: Instant,
+) -> Result<SearchResponse, Failure> {
+    let shards = shards_of(&search, &app.node)?;
+    let root = Root { app, trace, search: &search, query, started, deadline: started + search.deadline };
+    let mut gathered = Gathered::default();
+    root.ask(shards, &mut gathered).await;
+    let moved = gathered.take_failed(NOT_LEADER);
+    if !moved.is_empty() && Instant::now() + REFRESH_PAUSE < root.deadline {
+        sleep(REFRESH_PAUSE).await;
+        root.ask(moved.into_iter().map(|failed| failed.shard).collect(), &mut gathered).await;
+    } else {
+        gathered.failed.extend(moved);
+    }
+    gathered.settle(&search)?;
+    app.metrics.search.shards_missing(gathered.failed.len());
+    Ok(respond(&search, gathered, trace, started))
+}
+
+/// What asking one node came to.
+struct Asked {
+    shards: Vec<ShardId>,
+    /// An error holds for every shard that the node was asked for; the id in it says nothing.
+    answer: Result<LeafSearchAnswer, FailedShard>,
+    took: Duration,
+}
+
+impl Root<'_> {
+    /// Asks for shards, each node once and all at once.
+    async fn ask(&self, shards: Vec<ShardId>, gathered: &mut Gathered) {
+        let Plan { here, peers, failed } = Plan::new(&self.app.node, self.search, shards);
+        gathered.failed.extend(failed);
+        let here = (!here.is_empty()).then_some((None, here));
+        let peers = peers.into_iter().map(|(peer, shards)| (Some(peer), shards));
+        let asked = here.into_iter().chain(peers).map(|(peer, shards)| self.ask_node(peer, shards));
+        for asked in join_all(asked).await {
+            gathered.add(asked);
+        }
+    }
+
+    /// Asks one node, this one if `peer` is absent.
+    async fn ask_node(&self, peer: Option<String>, leaves: Vec<LeafShard>) -> Asked {
+        let shards = leaves.iter().map(|leaf| leaf.shard).collect();
+        let request = leaf_request(self.search, leaves, self.deadline);
+        let answer = match peer {
+            Some(peer) => self.ask_peer(&peer, request).await,
+            None => self.ask_here(request).await,
+        };
+        Asked { shards, answer, took: self.started.elapsed() }
+    }
+
+    async fn ask_here(&self, request: LeafSearchRequest) -> Result<LeafSearchAnswer, FailedShard> {
+        let answer = timeout_at(self.deadline, leaf::search(self.app, self.query.clone(), request)).await;
+        answer.map_err(|_| failed(ShardId::default(), "deadline", "this node did not search it in time"))
+    }
+
+    async fn ask_peer(&self, peer: &str, request: LeafSearchRequest) -> Result<LeafSearchAnswer, FailedShard> {
+        let time_max = self.deadline.saturating_duration_since(Instant::now());
+        let outcome = self.app.peers.search(peer, &request, self.trace, time_max).await;
+        let word = outcome.as_ref().map_or_else(PeerFailure::outcome, |_| PeerOutcome::Done);
+        self.app.metrics.peers.ended(PeerOperation::Search, word);
+        outcome.map_err(|failure| {
+            let code = match &failure {
+                PeerFailure::NoAnswer { .. } if Instant::now() >= self.deadline => "deadline",
+                PeerFailure::NoAnswer { .. } | PeerFailure::Unreachable { .. } => "unreachable",
+                PeerFailure::Refused { .. } => "failed",
+            };
+            failed(ShardId::default(), code, failure.to_string())
+        })
+    }
+}
+
+fn leaf_request(search: &Search, shards: Vec<LeafShard>, deadline: Instant) -> LeafSearchRequest {
+    let left = deadline.saturating_duration_since(Instant::now());
+    let left = left - MARGIN_MAX.min(left / 10);
+    LeafSearchRequest {
+        query: search.query.clone(),
+        shards,
+        order: search.order,
+        size: search.size,
+        count: search.count,
+        deadline_ms: left.as_millis() as u64,
+        candidates_max: search.candidates_max,
+        parallelism: search.parallelism,
+        require_primary: search.require_primary,
+    }
+}
+
+impl Gathered {
+    fn add(&mut self, asked: Asked) {
+        let Asked { shards, answer, took } = asked;
+        let mut outcomes: BTreeMap<ShardId, LeafOutcome> = match answer {
+            Ok(answer) => answer.shards.into_iter().map(|shard| (shard.shard, shard.outcome)).collect(),
+            Err(failed) => {
+                self.failed.extend(shards.into_iter().map(|shard| FailedShard { shard, ..failed.clone() }));
+                return;
+            }
+        };
+        for shard in shards {
+            match outcomes.remove(&shard) {
+                Some(LeafOutcome::Found(found)) => {
+                    if !found.hits.is_empty() {
+                        self.first_hit = Some(self.first_hit.map_or(took, |first| first.min(took)));
+                    }
+                    self.found.insert(shard, found);
+                }
+                Some(LeafOutcome::Failed { code, message }) => self.failed.push(FailedShard { shard, code, message }),
+                None => self.failed.push(failed(shard, "failed", "the node that holds it left it out of its answer")),
+            }
+        }
+    }
+
+    fn take_failed(&mut self, code: &str) -> Vec<FailedShard> {
+        self.failed.extract_if(.., |failed| failed.code == code).collect()
+    }
+
+    /// A position that is lost is the request's failure, not the shard's; everything else gets its outward name.
+    fn settle(&mut self, search: &Search) -> Result<(), Failure> {
+        if let Some(lost) = self.failed.iter().find(|failed| failed.code == WRITE_LOST) {
+            let details = json!({ "shard": lost.shard });
+            let failure = match search.token.contains_key(&lost.shard) {
+                true => Failure::new(StatusCode::CONFLICT, WRITE_LOST, lost.message.clone()),
+                false => Failure::new(StatusCode::GONE, "cursor_expired", lost.message.clone()),
+            };
+            return Err(failure.details(details));
+        }
+        for failed in self.failed.iter_mut().filter(|failed| failed.code == NOT_LEADER) {
+            failed.code = "no_leader".to_owned();
+        }
+        self.failed.sort_by_key(|failed| failed.shard);
+        Ok(())
+    }
+
+    fn metrics(&self, took: Duration) -> SearchMetrics {
+        let sum = |part: fn(&LeafFound) -> u64| self.found.values().map(part).sum();
+        SearchMetrics {
+            candidates_total: sum(|found| found.candidates),
+            time_to_first_hit_ms: self.first_hit.map_or(0, |first| first.as_millis() as u64),
+            total_ms: took.as_millis() as u64,
+            deadline_hit: self.found.values().any(|found| found.deadline_hit)
+                || self.failed.iter().any(|failed| failed.code == "deadline"),
+            blocks_total: sum(|found| found.blocks_total),
+            blocks_read: sum(|found| found.blocks_read),
+            bytes_read: sum(|found| found.bytes_read),
+        }
+    }
+}
+
+fn respond(search: &Search, gathered: Gathered, trace: TraceId, started: Instant) -> SearchResponse {
+    let metrics = gathered.metrics(started.elapsed());
+    let Gathered { found, failed, .. } = gathered;
+    let positions: BTreeMap<ShardId, LogPosition> =
+        found.iter().map(|(shard, found)| (*shard, LogPosition { epoch: found.epoch, seq: found.seq })).collect();
+    let cut = found.values().any(|found| found.deadline_hit || found.budget_hit);
+    let stale_read = found.values().any(|found| !found.primary);
+    let mut found: Vec<LeafFound> = found.into_values().collect();
+    let Merged { hits, more } = merge(&mut found, search.order, search.size);
+    let partial = cut || !failed.is_empty();
+    let seen = search.after.as_ref().map_or(0, |page| page.seen) + hits.len() as u64;
+    let (total, total_relation) = total(search, &found, seen, partial || (more && !search.count));
+    SearchResponse {
+        cursor: if more { cursor(search, &hits, seen, &positions) } else { None },
+        hits: hits.into_iter().map(outward).collect(),
+        total,
+        total_relation,
+        token: positions.iter().map(|(&shard, at)| TokenPart { shard, epoch: at.epoch, seq: at.seq }).collect(),
+        partial,
+        failed_shards: failed,
+        stale_read,
+        metrics,
+        trace_id: trace.to_string(),
+    }
+}
+
+/// With `count` what the shards counted, without it what the pages have shown.
+fn total(search: &Search, found: &[LeafFound], seen: u64, is_bound: bool) -> (u64, TotalRelation) {
+    let counted: u64 = found.iter().filter_map(|found| found.total).sum();
+    let relation = if is_bound { TotalRelation::Gte } else { TotalRelation::Eq };
+    (if search.count { counted } else { seen }, relation)
+}
+
+/// The cursor keeps the positions of the first page: a shard that fails on this one is asked again on the next.
+fn cursor(search: &Search, hits: &[LeafHit], seen: u64, positions: &BTreeMap<ShardId, LogPosition>) -> Option<Cursor> {
+    let last = hits.last()?.key;
+    let positions = search.after.as_ref().map_or(positions, |page| &page.positions).clone();
+    let page = PageEnd { query: search.query_hash, issued_ms: search.issued_ms, seen, last, positions };
+    Some(page.encode())
+}
+
+fn outward(hit: LeafHit) -> Hit {
+    let LeafHit { key, epoch, id, index, matched_field, preview, highlights, source } = hit;
+    Hit {
+        id: id.clone().unwrap_or_else(|| format!("{}.{epoch}.{}", key.shard, key.seq)),
+        ext_id: id,
+        doc_id: key.seq.0,
+        shard: key.shard,
+        index,
+        time: TimeNs(key.time_ns).to_string(),
+        matched_field,
+        preview,
+        highlights,
+        source,
+    }
+}

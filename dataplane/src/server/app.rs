@@ -1,0 +1,41 @@
+//! What every handler of a node shares.
+
+use std::num::NonZero;
+use std::sync::Arc;
+use std::thread::available_parallelism;
+
+use tokio::sync::Semaphore;
+
+use crate::metrics::Metrics;
+use crate::node::Node;
+use crate::peers::PeerClient;
+use crate::server::ServeError;
+use crate::server::body::BodyBudget;
+
+/// Bytes that the bodies of all requests in flight may hold together.
+const BODY_BUDGET_BYTES: usize = 256 << 20;
+
+/// One node as its handlers see it.
+#[derive(Debug)]
+pub(crate) struct App {
+    pub(crate) node: Arc<Node>,
+    pub(crate) peers: PeerClient,
+    pub(crate) metrics: Metrics,
+    /// Room for bodies.
+    pub(crate) bodies: BodyBudget,
+    /// A permit for each large body that is parsed at once: as many as there are processors.
+    pub(crate) parsers: Arc<Semaphore>,
+    /// A permit for each shard that is searched at once on this node.
+    pub(crate) searchers: Arc<Semaphore>,
+}
+
+impl App {
+    pub(super) fn new(node: Arc<Node>) -> Result<App, ServeError> {
+        let peers = PeerClient::new(&node).map_err(ServeError::PeerClient)?;
+        let metrics = Metrics::new().map_err(ServeError::Metrics)?;
+        let processors = available_parallelism().map_or(1, NonZero::get);
+        let parsers = Arc::new(Semaphore::new(processors));
+        let searchers = Arc::new(Semaphore::new(node.config.search.concurrency_max));
+        Ok(App { node, peers, metrics, bodies: BodyBudget::new(BODY_BUDGET_BYTES), parsers, searchers })
+    }
+}
