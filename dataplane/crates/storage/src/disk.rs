@@ -20,7 +20,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-pub use durable::{DurableFile, create_dirs, read_whole, replace_file, sync_dir};
+pub use durable::{DurableFile, create_dirs, read_whole, replace_file, sync_dir, sync_dirs_above};
 pub use real::RealDisk;
 
 /// A place where files live. Methods are called from several threads.

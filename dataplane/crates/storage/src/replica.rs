@@ -20,7 +20,9 @@ use std::sync::Arc;
 use grepzilla_model::{ClusterUuid, Epoch, Incarnation, SeqNo, ShardId};
 use serde::{Deserialize, Serialize};
 
-use crate::disk::{Disk, DiskError, DiskLock, Verb, WriteError, create_dirs, read_whole, replace_file};
+use crate::disk::{
+    Disk, DiskError, DiskLock, Verb, WriteError, create_dirs, read_whole, replace_file, sync_dirs_above,
+};
 use crate::wal::LogOwner;
 use crate::{Corruption, OpenError};
 
@@ -193,6 +195,7 @@ fn make_identity(disk: &dyn Disk, dir: &Path, cluster: ClusterUuid, shard: Shard
             found: "no such file".into(),
         }));
     }
+    sync_dirs_above(disk, dir)?;
     let identity = Identity { cluster, shard, incarnation: Incarnation(rand::random()) };
     replace_file(disk, &dir.join(REPLICA), &metadata::encode(REPLICA, &identity))?;
     tracing::info!(%shard, incarnation = %identity.incarnation, dir = %dir.display(), "made a replica");

@@ -52,3 +52,6 @@ pub(crate) use log::Log;
 pub(crate) use payload::payload_bytes;
 pub(crate) use recovery::recover;
 pub(crate) use sizes::LogSizes;
+
+#[cfg(test)]
+mod tests;

@@ -35,6 +35,7 @@ fn names_are_made_listed_replaced_and_removed(disk: &Arc<dyn Disk>, dir: &Path) 
     assert_eq!(read_whole(disk.as_ref(), &two).expect("read"), None);
     create_dirs(disk.as_ref(), &dir.join("a/b/c")).expect("made");
     create_dirs(disk.as_ref(), &dir.join("a/b/c")).expect("made before");
+    sync_dirs_above(disk.as_ref(), &dir.join("a/b/c")).expect("synced");
     assert_eq!(disk.list(&dir.join("a/b")).expect("a folder"), ["c"]);
 }
 
@@ -98,13 +99,18 @@ fn the_twin_conforms() {
     check(&disk, Path::new("/d"));
 }
 
+fn durable_dir(disk: &dyn Disk) {
+    create_dirs(disk, Path::new("/d")).expect("made");
+    sync_dirs_above(disk, Path::new("/d")).expect("synced");
+}
+
 #[test]
 fn the_twin_keeps_what_was_synced_and_any_part_of_the_rest() {
     let (path, mut seen) = (Path::new("/d/f"), [false; 3]);
     for seed in 0..64 {
         let machine = Machine::new(seed);
         let disk = machine.boot();
-        create_dirs(disk.as_ref(), Path::new("/d")).expect("made");
+        durable_dir(disk.as_ref());
         let file = disk.create(path).expect("new");
         file.write_at(&[1; 1024], 0).expect("written");
         file.sync().expect("synced");
@@ -129,7 +135,7 @@ fn the_twin_may_forget_a_name_that_was_not_synced() {
         (0..32).any(|seed| {
             let machine = Machine::new(seed);
             let disk = machine.boot();
-            create_dirs(disk.as_ref(), Path::new("/d")).expect("made");
+            durable_dir(disk.as_ref());
             disk.create(Path::new("/d/f")).expect("new").sync().expect("synced");
             if sync {
                 disk.sync_dir(Path::new("/d")).expect("synced");
@@ -164,7 +170,7 @@ fn bytes_of_a_failed_sync_are_seen_but_never_reach_the_disk() {
 fn running_out_of_space_leaves_no_temporary_file_and_no_corpse() {
     let machine = Machine::new(1);
     let disk = machine.boot();
-    create_dirs(disk.as_ref(), Path::new("/d")).expect("made");
+    durable_dir(disk.as_ref());
     machine.limit_bytes(Some(1_000));
     let refused = DurableFile::prepare(&disk, Path::new("/d/f"), |file| file.make_room(0, 4096));
     assert!(matches!(refused, Err(WriteError::NoRoom(_))), "{refused:?}");
@@ -178,7 +184,7 @@ fn any_other_failure_of_a_replacement_ends_the_process() {
     for verb in [Verb::Write, Verb::Sync, Verb::Rename, Verb::SyncDir] {
         let machine = Machine::new(1);
         let disk = machine.boot();
-        create_dirs(disk.as_ref(), Path::new("/d")).expect("made");
+        durable_dir(disk.as_ref());
         replace_file(disk.as_ref(), path, b"old").expect("replaced");
         let step = match verb {
             Verb::Write => 3,

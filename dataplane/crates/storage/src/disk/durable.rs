@@ -146,21 +146,31 @@ pub fn read_whole(disk: &dyn Disk, path: &Path) -> Result<Option<Vec<u8>>, DiskE
     read().map(Some).map_err(DiskError::at(Verb::Read, path))
 }
 
-/// Makes a folder and what is missing above it, durably.
+/// Makes a folder and what is missing above it. Durable after [`sync_dirs_above`].
 pub fn create_dirs(disk: &dyn Disk, dir: &Path) -> Result<(), DiskError> {
     match disk.create_dir(dir) {
-        Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty());
-            let Some(parent) = parent else { return Err(DiskError::at(Verb::CreateDir, dir)(error)) };
-            create_dirs(disk, parent)?;
-            disk.create_dir(dir).map_err(DiskError::at(Verb::CreateDir, dir))?;
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && dir.parent().is_some() => {
+            create_dirs(disk, folder_of(dir))?;
+            disk.create_dir(dir).map_err(DiskError::at(Verb::CreateDir, dir))
         }
-        Err(error) => return Err(DiskError::at(Verb::CreateDir, dir)(error)),
+        Err(error) => Err(DiskError::at(Verb::CreateDir, dir)(error)),
     }
-    let parent = folder_of(dir);
-    disk.sync_dir(parent).map_err(DiskError::at(Verb::SyncDir, parent))
+}
+
+/// Makes the way to a folder durable. Also if it existed before: whoever made it may have died before doing so.
+pub fn sync_dirs_above(disk: &dyn Disk, dir: &Path) -> Result<(), Died> {
+    for above in dir.ancestors().skip(1).map(|above| if above.as_os_str().is_empty() { Path::new(".") } else { above })
+    {
+        match disk.sync_dir(above) {
+            // A folder that we may not read, or that nobody may write to, is not one in which we made another.
+            Err(error)
+                if matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) => {}
+            other => other.map_err(|error| fatal(disk, Verb::SyncDir, above, &error))?,
+        }
+    }
+    Ok(())
 }
 
 /// Makes the names in a folder durable, or ends the process.

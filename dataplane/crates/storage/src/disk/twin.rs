@@ -27,7 +27,7 @@ use medium::{FileNumber, Medium};
 pub enum Fault {
     /// The step takes effect as far as an unsynced step does, and nothing happens after it.
     Stop,
-    /// The step fails with this error. A write has then written an arbitrary part.
+    /// The step fails with this error. A write has then written an arbitrary number of whole sectors.
     Error(io::ErrorKind),
 }
 
@@ -54,8 +54,17 @@ struct State {
 impl Machine {
     /// A machine with an empty disk. All chance comes from `seed`.
     pub fn new(seed: u64) -> Machine {
+        Machine::with(Medium::default(), seed)
+    }
+
+    /// Another machine whose disk holds the same, unsynced parts included, and whose chance comes from `seed`.
+    pub fn duplicate(&self, seed: u64) -> Machine {
+        Machine::with(self.state.lock().medium.clone(), seed)
+    }
+
+    fn with(medium: Medium, seed: u64) -> Machine {
         let state = State {
-            medium: Medium::default(),
+            medium,
             locks: BTreeSet::new(),
             rng: StdRng::seed_from_u64(seed),
             process: 0,
@@ -253,7 +262,7 @@ impl DiskFile for TwinFile {
             Ok(())
         };
         let partly = |state: &mut State| {
-            let part = state.rng.random_range(0..=bytes.len());
+            let part = medium::whole_sectors(offset, state.rng.random_range(0..=bytes.len()));
             state.medium.write(number, &bytes[..part], offset);
         };
         self.disk.step(write, partly)

@@ -106,15 +106,18 @@ impl LogThread {
             match self.append(&request) {
                 Ok((epoch, first)) => logged.push(Logged { epoch, first, request }),
                 Err(error) => {
-                    pace.full |= error == AppendError::NoSpace;
-                    if let AppendError::Died(died) = &error {
-                        durable = Err(died.clone());
+                    match &error {
+                        AppendError::NoSpace => {
+                            pace.full = true;
+                            self.queue.set_full(true);
+                        }
+                        AppendError::Died(died) => durable = Err(died.clone()),
+                        _ => {}
                     }
                     self.refuse(request, error);
                 }
             }
         }
-        self.queue.set_full(pace.full);
         if logged.is_empty() {
             return durable;
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Counts since the log was opened, but for the last two.
+/// Counts since the log was opened, and two sizes.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct LogCounters {
     /// How long syncs took.
@@ -17,6 +17,9 @@ pub struct LogCounters {
     pub frames: u64,
     /// Bytes of those frames.
     pub bytes_written: u64,
+    /// Files in which bytes behind the last good frame were cut when the log was opened: left by an interrupted write,
+    /// or damaged where nothing was.
+    pub torn_tails: u64,
     /// Bytes of frames in the log now.
     pub bytes: u64,
     /// Files of the log now, without the one prepared ahead.

@@ -54,7 +54,11 @@ impl Log {
             position: resumed.position,
             committed: SeqNo(resumed.position.next_seq.0 - 1),
             bytes_before: resumed.bytes_before,
-            counters: LogCounters { files: resumed.files_before + 1, ..LogCounters::default() },
+            counters: LogCounters {
+                files: resumed.files_before + 1,
+                torn_tails: resumed.torn_tails,
+                ..LogCounters::default()
+            },
             first_batch_at: None,
             protected: !resumed.copied,
         };

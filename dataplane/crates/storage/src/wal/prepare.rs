@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::file_header::FileHeader;
 use super::writer::PreparedFile;
@@ -117,18 +117,18 @@ impl Drop for Preparer {
 impl Shared {
     fn run(&self) {
         let mut desk = self.desk.lock();
-        while !desk.stopping {
-            if let Order::Waiting(header, capacity) = desk.order {
-                let made = parking_lot::MutexGuard::unlocked(&mut desk, || {
-                    PreparedFile::make(&self.disk, &self.dir, header, capacity)
-                });
-                desk.order = outcome(made, header, capacity);
-                self.changed.notify_all();
-            } else if let Some((file, length)) = desk.sealed.pop() {
-                if let Err(died) = parking_lot::MutexGuard::unlocked(&mut desk, || file.cut(length)) {
+        loop {
+            if let Some((file, length)) = desk.sealed.pop() {
+                if let Err(died) = MutexGuard::unlocked(&mut desk, || file.cut(length)) {
                     desk.order = Order::Died(died);
                     self.changed.notify_all();
                 }
+            } else if desk.stopping {
+                return;
+            } else if let Order::Waiting(header, capacity) = desk.order {
+                let make = || PreparedFile::make(&self.disk, &self.dir, header, capacity);
+                desk.order = outcome(MutexGuard::unlocked(&mut desk, make), header, capacity);
+                self.changed.notify_all();
             } else if let Order::NoRoom(header, capacity) = desk.order {
                 if self.changed.wait_for(&mut desk, RETRY_AFTER).timed_out() {
                     desk.order = Order::Waiting(header, capacity);

@@ -9,18 +9,24 @@ mod inventory;
 mod replay;
 mod resume;
 mod tail;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 
 use grepzilla_model::{Batch, Epoch, SeqNo};
 
 use super::frame::Mismatch;
-pub(super) use resume::Resumed;
-
 use super::log::Log;
 use super::sizes::LogSizes;
 use crate::replica::ReplicaFolder;
 use crate::{Corruption, OpenError};
+
+use inventory::Inventory;
+use replay::End;
+use tail::Tails;
+
+pub(super) use resume::Resumed;
 
 /// Hears each batch of the log: its epoch, the sequence number of its first record, and the batch.
 pub(crate) type OnBatch<'a> = dyn FnMut(Epoch, SeqNo, Batch) + 'a;
@@ -33,14 +39,32 @@ pub(crate) fn recover(
     on_batch: &mut OnBatch<'_>,
     progress: &dyn Fn(u64, u64),
 ) -> Result<Log, OpenError> {
-    let inventory = inventory::take(folder)?;
-    let checkpoint = folder.checkpoint()?;
-    let end = replay::replay(&inventory, on_batch, progress)?;
-    tail::judge(&inventory, &end, checkpoint)?;
-    let resumed = resume::resume(folder, inventory, &end, sizes)?;
+    let survey = survey(folder, on_batch, progress)?;
+    let resumed = resume::resume(folder, survey, sizes)?;
     let log = Log::open(folder, sizes, resumed);
     folder.record_checkpoint(log.checkpoint())?;
     Ok(log)
+}
+
+/// What was found, all of it good enough to go on with.
+#[derive(Debug)]
+struct Survey {
+    inventory: Inventory,
+    end: End,
+    tails: Tails,
+}
+
+/// Reads everything and changes nothing.
+fn survey(
+    folder: &ReplicaFolder,
+    on_batch: &mut OnBatch<'_>,
+    progress: &dyn Fn(u64, u64),
+) -> Result<Survey, OpenError> {
+    let inventory = inventory::take(folder)?;
+    let checkpoint = folder.checkpoint()?;
+    let end = replay::replay(&inventory, on_batch, progress)?;
+    let tails = tail::judge(&inventory, &end, checkpoint)?;
+    Ok(Survey { inventory, end, tails })
 }
 
 fn corrupt(path: &Path, offset: u64, mismatch: Mismatch) -> OpenError {

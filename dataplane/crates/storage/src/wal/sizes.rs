@@ -3,8 +3,8 @@
 /// Where the files of a log start.
 const FIRST_BYTES: u64 = 4 << 20;
 
-/// The smallest file: a header and some room. Less is asked for only in tests.
-const LEAST_BYTES: u64 = 8 << 10;
+/// The smallest file: a header and some room. So little is asked for only in tests.
+const LEAST_BYTES: u64 = 5 << 10;
 
 /// The sizes of a log's files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,8 +27,8 @@ impl LogSizes {
         (bytes * 2).clamp(self.first(), self.max)
     }
 
-    /// From how many proven bytes on the last file is kept at a start. One with less is copied and replaced, so that
-    /// starting again and again does not fill a folder with small files.
+    /// From how many proven bytes of frames on the last file is kept at a start. One with less is copied and replaced,
+    /// so that starting again and again does not fill a folder with small files.
     pub(super) fn kept_from(self) -> u64 {
         self.first() / 4
     }

@@ -1,4 +1,9 @@
 //! The shard seen from outside: what it promises about acknowledged batches, whatever the disk does.
 
 mod acknowledged;
+mod crash;
+mod damage;
+mod files;
 mod fixtures;
+mod full;
+mod group;

@@ -22,14 +22,14 @@ enum Entry {
 }
 
 /// A change of names in one folder that has not been synced.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum NameChange {
     Set(PathBuf, Entry),
     Remove(PathBuf),
     Rename(PathBuf, PathBuf, Entry),
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Contents {
     durable: Vec<u8>,
     seen: Vec<u8>,
@@ -39,7 +39,7 @@ struct Contents {
     lengths: Vec<usize>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Medium {
     contents: Vec<Contents>,
     durable_names: BTreeMap<PathBuf, Entry>,
@@ -255,6 +255,11 @@ impl Contents {
         self.lengths.clear();
         self.seen = self.durable.clone();
     }
+}
+
+/// How many of `count` bytes from `offset` on are written when a write ends at the last border between sectors.
+pub(super) fn whole_sectors(offset: usize, count: usize) -> usize {
+    ((offset + count) / SECTOR_BYTES * SECTOR_BYTES).saturating_sub(offset)
 }
 
 /// How likely each unsynced thing survives this time: often all or nothing, because those are the interesting ends.

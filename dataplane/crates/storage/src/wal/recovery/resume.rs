@@ -2,16 +2,17 @@
 
 use std::path::PathBuf;
 
-use super::corrupt;
 use super::inventory::{Inventory, LogFile};
 use super::replay::{End, LastFile};
+use super::tail::Tails;
+use super::{Survey, corrupt};
 use crate::OpenError;
 use crate::disk::{DiskError, Verb, sync_dir};
 use crate::replica::ReplicaFolder;
 use crate::wal::file_header::{FILE_HEADER_BYTES, Previous};
 use crate::wal::frame::{FrameType, Mismatch, frame_bytes};
 use crate::wal::name::FileNo;
-use crate::wal::reader::{FrameReader, LogPosition, ReadError, search_remains};
+use crate::wal::reader::{FrameReader, LogPosition, ReadError};
 use crate::wal::sizes::LogSizes;
 use crate::wal::writer::{NewFrame, PreparedFile, WalFile, new_header};
 
@@ -30,6 +31,8 @@ pub(in crate::wal) struct Resumed {
     pub(in crate::wal) last_file_no: FileNo,
     /// Whether `file` holds frames already.
     pub(in crate::wal) copied: bool,
+    /// How many files had bytes behind their last frame.
+    pub(in crate::wal) torn_tails: u64,
 }
 
 /// What becomes of the last file.
@@ -42,17 +45,13 @@ enum LastPart<'a> {
     Kept(&'a LogFile, &'a LastFile, Previous),
 }
 
-/// Goes on behind `end`. See the order of steps in the parent's text.
-pub(super) fn resume(
-    folder: &ReplicaFolder,
-    mut inventory: Inventory,
-    end: &End,
-    sizes: LogSizes,
-) -> Result<Resumed, OpenError> {
+/// Goes on where the good frames end. See the order of steps in the parent's text.
+pub(super) fn resume(folder: &ReplicaFolder, survey: Survey, sizes: LogSizes) -> Result<Resumed, OpenError> {
+    let Survey { mut inventory, end, tails } = survey;
     let prepared = std::mem::take(&mut inventory.prepared);
     let mut last_file_no = inventory.last_file_no;
-    let part = last_part(&inventory, end, sizes)?;
-    let (fresh, unused) = fresh_file(folder, prepared, &part, &mut last_file_no, end, sizes)?;
+    let part = last_part(&inventory, &end, sizes)?;
+    let (fresh, unused) = fresh_file(folder, prepared, &tails, &part, &mut last_file_no, &end, sizes)?;
     let mut file = WalFile::begin(fresh, part.previous());
     let copied = part.copy_into(&mut file)?;
     file.sync()?;
@@ -66,6 +65,7 @@ pub(super) fn resume(
         bytes_before: end.bytes_before,
         last_file_no,
         copied,
+        torn_tails: u64::from(tails.torn) + tails.unclean.len() as u64,
     };
     let mut leftovers = inventory.leftovers.clone();
     leftovers.extend(unused);
@@ -81,12 +81,13 @@ pub(super) fn resume(
         }
     }
     remove(folder, &leftovers)?;
+    give_back(&inventory)?;
     Ok(resumed)
 }
 
 fn last_part<'a>(inventory: &'a Inventory, end: &'a End, sizes: LogSizes) -> Result<LastPart<'a>, OpenError> {
     let Some((file, last)) = inventory.log.last().zip(end.last.as_ref()) else { return Ok(LastPart::None) };
-    if last.proven < sizes.kept_from() {
+    if last.proven.saturating_sub(FILE_HEADER_BYTES as u64) < sizes.kept_from() {
         return Ok(LastPart::Replaced(file, last));
     }
     let mut reader = reader(file, last);
@@ -161,6 +162,7 @@ impl LastPart<'_> {
 fn fresh_file(
     folder: &ReplicaFolder,
     prepared: Vec<LogFile>,
+    tails: &Tails,
     part: &LastPart<'_>,
     last_file_no: &mut FileNo,
     end: &End,
@@ -173,8 +175,8 @@ fn fresh_file(
     };
     let (mut fresh, mut unused) = (None, Vec::new());
     for LogFile { file, header, bytes } in prepared.into_iter().rev() {
-        let fits = fresh.is_none() && bytes >= needed && header.file_no > newest;
-        if fits && !search_remains(&file, header.nonce, FILE_HEADER_BYTES as u64, bytes)?.any {
+        let clean = !tails.unclean.contains(&header.file_no);
+        if clean && fresh.is_none() && bytes >= needed && header.file_no > newest {
             fresh = Some(PreparedFile { file, header, capacity: bytes });
         } else {
             unused.push(file.path().to_owned());
@@ -201,6 +203,16 @@ fn next_again<'a>(file: &LogFile, reader: &'a mut FrameReader<'_>) -> Result<cra
         Err(ReadError::Invalid { offset, mismatch }) => Err(corrupt(file.path(), offset, mismatch)),
         Err(ReadError::Disk(error)) => Err(error.into()),
     }
+}
+
+/// Cuts the files that a crash kept from being cut when they were sealed.
+fn give_back(inventory: &Inventory) -> Result<(), OpenError> {
+    for pair in inventory.log.windows(2) {
+        if let Some(stated) = pair[1].previous().filter(|stated| stated.length < pair[0].bytes) {
+            pair[0].file.cut(stated.length)?;
+        }
+    }
+    Ok(())
 }
 
 fn remove(folder: &ReplicaFolder, leftovers: &[PathBuf]) -> Result<(), OpenError> {

@@ -18,33 +18,44 @@ use crate::OpenError;
 use crate::replica::Checkpoint;
 use crate::wal::file_header::FILE_HEADER_BYTES;
 use crate::wal::frame::Mismatch;
+use crate::wal::name::FileNo;
 use crate::wal::reader::{LogPosition, search_remains};
 
+/// What an interrupted process left behind.
+#[derive(Debug, Default)]
+pub(super) struct Tails {
+    /// Whether the log's last file has a torn tail.
+    pub(super) torn: bool,
+    /// Prepared files that are not empty.
+    pub(super) unclean: Vec<FileNo>,
+}
+
 /// Answers `Ok` if the log may go on from where its good frames end.
-pub(super) fn judge(inventory: &Inventory, end: &End, checkpoint: Option<Checkpoint>) -> Result<(), OpenError> {
+pub(super) fn judge(inventory: &Inventory, end: &End, checkpoint: Option<Checkpoint>) -> Result<Tails, OpenError> {
+    let mut tails = Tails::default();
     for file in &inventory.prepared {
-        judge_prepared(file)?;
+        if is_unclean(file)? {
+            tails.unclean.push(file.header.file_no);
+        }
     }
     if let Some((file, last)) = inventory.log.last().zip(end.last.as_ref()) {
         judge_successor(inventory, file, last)?;
-        judge_remains(file, last)?;
+        tails.torn = is_torn(file, last)?;
     }
-    match checkpoint {
-        Some(checkpoint) => judge_checkpoint(inventory, end, checkpoint),
-        None => Ok(()),
+    if let Some(checkpoint) = checkpoint {
+        judge_checkpoint(inventory, end, checkpoint)?;
     }
+    Ok(tails)
 }
 
 /// The first frames of a file are written together with its header, so a sync that covered them covered it.
-fn judge_prepared(file: &LogFile) -> Result<(), OpenError> {
+fn is_unclean(file: &LogFile) -> Result<bool, OpenError> {
     let remains = search_remains(&file.file, file.header.nonce, FILE_HEADER_BYTES as u64, file.bytes)?;
-    match remains.proof {
-        Some((at, synced_upto)) if synced_upto > 0 => {
-            let expected = format!("a begun file, because the frame at {at} was written after a sync");
-            Err(corrupt(file.path(), 88, Mismatch::new(expected, "one that is prepared only")))
-        }
-        _ => Ok(()),
+    if let Some((at, _)) = remains.proof.filter(|(_, synced_upto)| *synced_upto > 0) {
+        let expected = format!("a begun file, because the frame at {at} was written after a sync");
+        return Err(corrupt(file.path(), 88, Mismatch::new(expected, "one that is prepared only")));
     }
+    Ok(remains.any)
 }
 
 fn judge_successor(inventory: &Inventory, file: &LogFile, last: &LastFile) -> Result<(), OpenError> {
@@ -56,7 +67,7 @@ fn judge_successor(inventory: &Inventory, file: &LogFile, last: &LastFile) -> Re
     Err(corrupt(file.path(), last.offset, Mismatch::new(expected, "no such file")))
 }
 
-fn judge_remains(file: &LogFile, last: &LastFile) -> Result<(), OpenError> {
+fn is_torn(file: &LogFile, last: &LastFile) -> Result<bool, OpenError> {
     let remains = search_remains(&file.file, file.header.nonce, last.offset, file.bytes)?;
     if let Some((at, synced_upto)) = remains.proof.filter(|(_, synced_upto)| *synced_upto > last.offset) {
         let mismatch = missing(last);
@@ -73,7 +84,7 @@ fn judge_remains(file: &LogFile, last: &LastFile) -> Result<(), OpenError> {
             "cut a torn tail, of which nothing was acknowledged as durable"
         );
     }
-    Ok(())
+    Ok(remains.any)
 }
 
 fn judge_checkpoint(inventory: &Inventory, end: &End, checkpoint: Checkpoint) -> Result<(), OpenError> {
