@@ -102,8 +102,8 @@ impl Client {
         &self.base
     }
 
-    /// Sends documents. `Ok` holds for every answer that speaks of documents: all taken, some refused, none valid; look
-    /// at `ok` and `errors`.
+    /// Sends documents. `Ok` holds for every answer that speaks of documents: all taken, some refused, none valid, or some
+    /// not taken because their shard could not; look at `ok`, `appended` and `errors`.
     pub async fn ingest(
         &self,
         documents: &Documents,
@@ -118,19 +118,13 @@ impl Client {
             body: documents.body.clone(),
             timeout: parameters.timeout_ms.map_or(ANSWER_TIMEOUT, |ms| Duration::from_millis(ms) + GRACE),
         };
+        let retryable = |error: &ClientError| error.may_pass() && error.nothing_was_done();
         self.retry
-            .run(
-                |error| error.may_pass() && error.nothing_was_done(),
-                async || {
-                    let answer = self.send(&request).await?;
-                    match answer.status {
-                        StatusCode::OK | StatusCode::ACCEPTED | StatusCode::MULTI_STATUS => answer.parse(),
-                        // 400 speaks of the documents, or of a request that could not be read at all.
-                        StatusCode::BAD_REQUEST => answer.parse().map_err(|_| answer.refusal()),
-                        _ => Err(answer.refusal()),
-                    }
-                },
-            )
+            .run(retryable, async || {
+                let answer = self.send(&request).await?;
+                // Whatever the status: an answer of this form speaks of documents, any other of the request as a whole.
+                answer.parse().map_err(|_| answer.refusal())
+            })
             .await
     }
 

@@ -7,8 +7,9 @@ use reqwest::Url;
 
 use crate::error::ErrorBody;
 
-/// Codes of a 503 by which a node says that nothing of a batch was written.
-const NOTHING_WAS_WRITTEN: [&str; 2] = ["starting", "overloaded"];
+/// Codes of a 503 by which a node says that nothing of a batch was written: it is not ready, has no room for the body or in
+/// the shard's queue, or the shard has no leader. `unknown_outcome` and `unreachable` do not say that.
+const NOTHING_WAS_WRITTEN: [&str; 4] = ["starting", "overloaded", "queue_full", "no_leader"];
 
 /// A request that did not get the answer it asked for.
 #[derive(Debug, thiserror::Error)]

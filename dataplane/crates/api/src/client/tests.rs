@@ -104,7 +104,7 @@ async fn a_batch_travels_with_its_key_type_index_and_ack() {
 
 #[tokio::test]
 async fn a_batch_that_was_certainly_not_written_is_sent_again_under_the_same_key() {
-    let server = Server::replying(vec![refused(429, "rate_limited"), refused(503, "starting"), taken()]).await;
+    let server = Server::replying(vec![refused(429, "rate_limited"), refused(503, "no_leader"), taken()]).await;
     assert_eq!(ingest(&server).await.expect("taken in the end").appended, 1);
     let requests = server.requests();
     assert_eq!(requests.len(), 3);
@@ -121,7 +121,7 @@ async fn a_batch_whose_answer_is_lost_is_not_sent_again() {
 
 #[tokio::test]
 async fn a_503_that_does_not_say_that_nothing_was_written_is_not_answered_by_sending_again() {
-    let server = Server::replying(vec![refused(503, "timeout"), taken()]).await;
+    let server = Server::replying(vec![refused(503, "unknown_outcome"), taken()]).await;
     let error = ingest(&server).await.expect_err("refused");
     assert_eq!((error.nothing_was_done(), error.retry_after()), (false, Some(Duration::from_secs(7))));
     assert_eq!(server.requests().len(), 1);
@@ -136,16 +136,21 @@ async fn a_search_is_asked_again_until_the_attempts_are_used_up() {
 }
 
 #[tokio::test]
-async fn a_400_that_speaks_of_documents_is_an_answer_and_any_other_is_an_error() {
-    let errors = json!([{"index": 0, "code": "depth", "message": "too deep"}]);
-    let mut none_valid =
-        json!({"ok": false, "appended": 0, "hot_added": 0, "idempotent": false, "segment": null, "trace_id": "t"});
-    none_valid["errors"] = errors;
-    let server = Server::replying(vec![Reply::Answer(400, "", none_valid), refused(400, "malformed_body")]).await;
-    assert_eq!(ingest(&server).await.expect("an answer").errors[0].code, "depth");
+async fn whatever_speaks_of_documents_is_an_answer_and_anything_else_is_an_error() {
+    let partial = |status: u16, appended: u64, code: &str| {
+        let body = json!({"ok": false, "appended": appended, "hot_added": appended, "idempotent": false, "segment": null,
+                          "errors": [{"index": 0, "code": code, "message": "no"}], "trace_id": "t",
+                          "error": {"code": code, "message": "no"}});
+        Reply::Answer(status, "", body)
+    };
+    let replies = vec![partial(400, 0, "depth"), partial(503, 1, "no_leader"), refused(400, "malformed_body")];
+    let server = Server::replying(replies).await;
+    assert_eq!(ingest(&server).await.expect("none is valid").errors[0].code, "depth");
+    let answer = ingest(&server).await.expect("one of two shards took its part");
+    assert_eq!((answer.appended, answer.errors[0].code.as_str()), (1, "no_leader"));
     let error = ingest(&server).await.expect_err("refused as a whole");
     assert!(matches!(&error, ClientError::Refused { error, .. } if error.code == "malformed_body"), "{error:?}");
-    assert_eq!(server.requests().len(), 2, "a request that is wrong is not repeated");
+    assert_eq!(server.requests().len(), 3, "none of these is sent again");
 }
 
 #[tokio::test]

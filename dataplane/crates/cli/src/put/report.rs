@@ -45,6 +45,10 @@ impl Report {
         for error in &answer.errors {
             self.refuse(1, &format!("{}: {}", batch.place_of(error.index), sentence(error)));
         }
+        if answer.errors_omitted > 0 {
+            let more = counted(answer.errors_omitted, "more document");
+            self.refuse(answer.errors_omitted, &format!("{}: {more} refused", batch.place()));
+        }
         self.show();
     }
 
