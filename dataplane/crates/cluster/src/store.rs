@@ -13,6 +13,8 @@ use futures::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 
 mod backoff;
+pub mod disk;
+pub mod etcd;
 mod local;
 pub mod memory;
 mod transaction;
@@ -131,6 +133,14 @@ impl Change {
         match self {
             Change::Put(entry) => &entry.key,
             Change::Delete { key, .. } => key,
+        }
+    }
+
+    /// The revision at which it changed.
+    pub fn revision(&self) -> Revision {
+        match self {
+            Change::Put(entry) => entry.mod_revision,
+            Change::Delete { revision, .. } => *revision,
         }
     }
 }

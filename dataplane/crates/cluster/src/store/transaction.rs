@@ -85,6 +85,13 @@ impl Operation {
         }
     }
 
+    pub(super) fn lease(&self) -> Option<LeaseId> {
+        match self {
+            Operation::Put { lease, .. } => *lease,
+            Operation::Delete { .. } => None,
+        }
+    }
+
     fn bytes(&self) -> usize {
         match self {
             Operation::Put { key, value, .. } => key.len() + value.len(),

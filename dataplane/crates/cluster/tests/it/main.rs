@@ -1,0 +1,12 @@
+//! The metadata store in its three homes, and the typed operations on it, against real processes where there are any.
+
+mod conformance;
+mod etcd;
+mod etcd_stories;
+mod faulty;
+mod fixtures;
+mod leadership;
+mod placement;
+mod registry;
+mod ring_writer;
+mod topology;
