@@ -1,0 +1,62 @@
+//! Replacing pods of an older template, one at a time. A pod that is ready is replaced only while all are ready; the
+//! first one is thus the canary, and if it does not come back ready nothing else is touched. A pod of an older template
+//! that is not ready is replaced at once: that is how a bad rollout heals by fixing the spec alone.
+
+use grepzilla_api::contract::node_name;
+use jiff::{SignedDuration, Timestamp};
+
+use super::Wait;
+use crate::controller::facts::{Facts, PodFacts};
+use crate::controller::validate::Cluster;
+use crate::crd::status::Gate;
+
+/// How long a replaced pod may take to become ready before the status calls it a halt.
+pub const PATIENCE: SignedDuration = SignedDuration::from_secs(60);
+
+/// A pod to be deleted, exactly as it was seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replacement {
+    /// Its ordinal.
+    pub ordinal: u32,
+    /// Its UID.
+    pub uid: String,
+    /// Its resource version.
+    pub resource_version: String,
+}
+
+/// The pod that is replaced now, if one is.
+pub fn decide(cluster: &Cluster, facts: &Facts, now: Timestamp, waits: &mut Vec<Wait>) -> Option<Replacement> {
+    let set = facts.stateful_set.as_ref()?;
+    let nobody_leaves = facts.pods.values().all(|pod| !pod.deleting);
+    let mut outdated = facts.pods.iter().rev().filter(|(_, pod)| pod.outdated).peekable();
+    if !set.observed || !nobody_leaves || outdated.peek().is_none() {
+        return None;
+    }
+    let replacement = |(ordinal, pod): (&u32, &PodFacts)| Replacement {
+        ordinal: *ordinal,
+        uid: pod.uid.clone(),
+        resource_version: pod.resource_version.clone(),
+    };
+    if let Some(broken) = outdated.clone().find(|(_, pod)| !pod.ready) {
+        return Some(replacement(broken));
+    }
+    if facts.ready_pods() >= set.replicas {
+        return outdated.next().map(replacement);
+    }
+    waits.extend(facts.pods.iter().filter(|(_, pod)| !pod.ready).filter_map(|(ordinal, pod)| {
+        let since = pod.ready_since.filter(|since| now.duration_since(*since) >= PATIENCE)?;
+        Some(halted(cluster, *ordinal, since))
+    }));
+    None
+}
+
+fn halted(cluster: &Cluster, ordinal: u32, since: Timestamp) -> Wait {
+    let name = node_name(&cluster.name, ordinal);
+    Wait {
+        gate: Gate::RolloutHalted,
+        object: format!("Pod/{name}"),
+        since: Some(since),
+        message: format!("{name} is not ready, so the pods that still have the old template are left alone"),
+        action: format!("see `kubectl describe pod {name}` and its log; correcting the spec is enough to go on"),
+    }
+}
