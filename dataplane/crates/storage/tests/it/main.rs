@@ -7,3 +7,4 @@ mod files;
 mod fixtures;
 mod full;
 mod group;
+mod trace;
