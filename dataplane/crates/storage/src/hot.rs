@@ -208,22 +208,22 @@ impl Writer {
             self.keep(block);
             return;
         }
-        let is_full = |open: &OpenIndex| {
-            open.len == self.options.block_documents_max
-                || open.source_bytes + source_bytes > self.options.block_bytes_max
-        };
-        if self.open.get(&index).is_some_and(is_full) {
+        let has_no_room = |open: &OpenIndex| open.source_bytes + source_bytes > self.options.block_bytes_max;
+        if self.open.get(&index).is_some_and(has_no_room) {
             self.seal(&index);
         }
         self.arrivals += 1;
-        self.append(&index, document);
+        if self.append(&index, document) == self.options.block_documents_max {
+            self.seal(&index);
+        }
         if self.open.len() > self.options.open_blocks_max {
             let quietest = self.open.iter().min_by_key(|(_, open)| open.last_arrival).map(|(index, _)| index.clone());
             self.seal(&quietest.expect("there is at least one open block"));
         }
     }
 
-    fn append(&mut self, index: &IndexName, document: OpenDocument) {
+    /// Gives the number of documents that the open block has now.
+    fn append(&mut self, index: &IndexName, document: OpenDocument) -> usize {
         let (stamp, source_bytes) = (document.stamp, document.source.len());
         let open = self.open.entry(index.clone()).or_insert_with(|| OpenIndex {
             block: Arc::new(OpenBlock::new(index.clone(), self.options.block_documents_max)),
@@ -240,6 +240,7 @@ impl Writer {
         open.span.widen(stamp);
         open.last_arrival = self.arrivals;
         self.bytes += memory_bytes;
+        open.len
     }
 
     fn seal(&mut self, index: &IndexName) {

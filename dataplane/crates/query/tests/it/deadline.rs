@@ -1,0 +1,65 @@
+//! Time and work are bounded, and it is said when a bound was reached.
+
+use std::time::{Duration, Instant};
+
+use grepzilla_model::SeqNo;
+use grepzilla_query::{LeafAnswer, LeafRequest, Order, Pattern, Query, TimeRange, compile, search};
+use grepzilla_storage::hot::HotTier;
+
+use crate::fixtures::{SHARD, State, insert, samples, seeded};
+
+fn ask(tier: &HotTier, pattern: Pattern, size: usize, count: bool, time: Duration, candidates_max: u64) -> LeafAnswer {
+    let query = Query { pattern, case_sensitive: false, field: None, indexes: Vec::new(), time: TimeRange::default() };
+    let query = compile(query).expect("a good query");
+    let (view, deadline) = (tier.view(), Instant::now() + time);
+    let (order, upto, after) = (Order::Newest, SeqNo(u64::MAX), None);
+    search(
+        &view,
+        &LeafRequest { query: &query, shard: SHARD, order, size, after, upto, count, deadline, candidates_max },
+    )
+}
+
+fn filled() -> HotTier {
+    let tier = State::Mixed.tier();
+    insert(&tier, &samples(&mut seeded("deadline"), 1, 400), 50);
+    tier
+}
+
+#[test]
+fn a_deadline_that_has_passed_gives_an_empty_honest_answer() {
+    let tier = filled();
+    let answer = ask(&tier, Pattern::Wildcard("*".into()), 10, true, Duration::ZERO, u64::MAX);
+    assert!(answer.deadline_hit && answer.more && !answer.budget_hit);
+    assert_eq!((answer.hits.len(), answer.total, answer.metrics.blocks_read), (0, Some(0), 0));
+}
+
+#[test]
+fn the_candidate_budget_stops_the_search_and_is_reported() {
+    let tier = filled();
+    let minute = Duration::from_secs(60);
+    let whole = ask(&tier, Pattern::Wildcard("*".into()), 5, true, minute, u64::MAX);
+    let candidates = whole.metrics.candidates_total;
+    assert_eq!(Some(candidates), whole.total);
+    let within = ask(&tier, Pattern::Wildcard("*".into()), 5, true, minute, candidates);
+    assert!(!within.budget_hit && within.total == whole.total);
+    let beyond = ask(&tier, Pattern::Wildcard("*".into()), 5, true, minute, 30);
+    assert!(beyond.budget_hit && beyond.more && !beyond.deadline_hit);
+    assert!(beyond.total < whole.total && beyond.metrics.blocks_read < whole.metrics.blocks_read);
+}
+
+#[test]
+fn a_page_that_nothing_can_beat_ends_the_search_unless_all_are_counted() {
+    let tier = State::Mixed.tier();
+    let mut samples = samples(&mut seeded("early end"), 1, 400);
+    samples.iter_mut().for_each(|sample| sample.time = sample.seq as i64);
+    insert(&tier, &samples, 50);
+    let minute = Duration::from_secs(60);
+    let page = ask(&tier, Pattern::Wildcard("*".into()), 5, false, minute, u64::MAX);
+    assert!(page.total.is_none() && page.more && page.hits.len() == 5);
+    assert!(page.metrics.blocks_read * 2 < page.metrics.blocks_total, "{:?}", page.metrics);
+    let counted = ask(&tier, Pattern::Wildcard("*".into()), 5, true, minute, u64::MAX);
+    assert_eq!(counted.metrics.blocks_read, counted.metrics.blocks_total);
+    assert_eq!(counted.hits, page.hits);
+    let nothing = ask(&tier, Pattern::Wildcard("*".into()), 0, true, minute, u64::MAX);
+    assert!(nothing.hits.is_empty() && nothing.total == counted.total && nothing.more);
+}

@@ -1,0 +1,160 @@
+//! Random documents, and tiers that hold them in every state.
+
+use grepzilla_model::document::{Document, DocumentLimits};
+use grepzilla_model::{Bucket, Epoch, IndexName, Record, RecordKind, SeqNo, ShardId, TimeNs};
+use grepzilla_storage::hot::{HotOptions, HotTier};
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
+use rand::{RngExt, SeedableRng};
+use serde_json::{Value, json};
+
+use crate::alphabet::FOLDINGS;
+use crate::naive::{Leaf, leaves};
+
+pub(crate) const SHARD: ShardId = ShardId(4);
+pub(crate) const INDEXES: [&str; 3] = ["main", "web", "audit"];
+pub(crate) const PATHS: [&str; 8] = ["message", "text", "text2", "host.name", "tags", "a\\.b", "rows.k", "n"];
+
+/// A document, and what the naive scan knows of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Sample {
+    pub(crate) seq: u64,
+    pub(crate) time: i64,
+    pub(crate) index: &'static str,
+    pub(crate) source: String,
+    pub(crate) leaves: Vec<Leaf>,
+}
+
+/// The seed of this run: `GREPZILLA_SEED`, or a new one. It is printed, so that a failure can be had again.
+pub(crate) fn seeded(test: &str) -> StdRng {
+    let given = std::env::var("GREPZILLA_SEED").ok().map(|seed| seed.parse().expect("GREPZILLA_SEED is a number"));
+    let seed: u64 = given.unwrap_or_else(rand::random);
+    println!("{test}: GREPZILLA_SEED={seed}");
+    StdRng::seed_from_u64(seed)
+}
+
+pub(crate) fn samples(random: &mut StdRng, first: u64, count: u64) -> Vec<Sample> {
+    (first..first + count).map(|seq| sample(random, seq)).collect()
+}
+
+fn sample(random: &mut StdRng, seq: u64) -> Sample {
+    let mut members = serde_json::Map::new();
+    for key in ["message", "text", "text2", "host", "tags", "a.b", "rows", "n", "flag", "none"] {
+        if random.random_bool(0.5) {
+            members.insert(key.to_owned(), member(random, key));
+        }
+    }
+    let source = Value::Object(members).to_string();
+    let index = INDEXES[random.random_range(0..INDEXES.len())];
+    Sample { seq, time: random.random_range(-20..20), index, leaves: leaves(&source), source }
+}
+
+fn member(random: &mut StdRng, key: &str) -> Value {
+    match key {
+        "host" => json!({"name": text(random), "deep": [{"er": [text(random)]}]}),
+        "tags" => (0..random.random_range(0..4)).map(|_| Value::from(text(random))).collect(),
+        "rows" => (0..random.random_range(0..4)).map(|number| json!({"k": text(random), "v": number})).collect(),
+        "n" => random.random_range(-20..200).into(),
+        "flag" => random.random_bool(0.5).into(),
+        "none" => Value::Null,
+        _ => text(random).into(),
+    }
+}
+
+const WORDS: [&str; 14] = [
+    "Error",
+    "error",
+    "ERROR",
+    "timeout",
+    "GET",
+    "/var/log",
+    "C:\\Windows\\System32",
+    "user=admin",
+    "Żółć",
+    "кошка",
+    "straße",
+    "10.0.0.1",
+    "a*b?c",
+    "\"quoted\"",
+];
+
+/// A value: words that repeat, any characters, nothing, or a lot.
+pub(crate) fn text(random: &mut StdRng) -> String {
+    match random.random_range(0..20) {
+        0 => String::new(),
+        1..=10 => {
+            let count = random.random_range(1..5);
+            let words: Vec<&str> = (0..count).map(|_| *WORDS.choose(random).expect("there are words")).collect();
+            words.join([" ", "\n", "", ", "].choose(random).expect("there are joints"))
+        }
+        11..=17 => {
+            let count = random.random_range(1..30);
+            (0..count).map(|_| character(random)).collect()
+        }
+        18 => (0..random.random_range(200..600)).map(|_| character(random)).collect(),
+        _ => "ab".repeat(random.random_range(0..400)),
+    }
+}
+
+/// A character of any kind, the plain ones more often.
+pub(crate) fn character(random: &mut StdRng) -> char {
+    match random.random_range(0..10) {
+        0..=3 => *b"aAbBeEkKsSiI".choose(random).expect("there are letters") as char,
+        4..=5 => random.random_range(b' '..=b'~') as char,
+        6 => *['\n', '\t', '\0', ' ', '.', '\r'].choose(random).expect("there are some"),
+        _ => FOLDINGS.choose(random).expect("there are some").0,
+    }
+}
+
+/// The shape of the tier: everything open, everything sealed, or some of each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    Open,
+    Sealed,
+    Mixed,
+}
+
+impl State {
+    pub(crate) const ALL: [State; 3] = [State::Open, State::Sealed, State::Mixed];
+
+    pub(crate) fn tier(self) -> HotTier {
+        let block_documents_max = if self == State::Open { 1 << 16 } else { 23 };
+        let open_blocks_max = if self == State::Mixed { 2 } else { INDEXES.len() };
+        HotTier::new(SHARD, HotOptions { block_documents_max, block_bytes_max: 20_000, open_blocks_max })
+    }
+
+    /// A tier with these samples, in batches of seven.
+    pub(crate) fn tier_with(self, samples: &[Sample]) -> HotTier {
+        let tier = self.tier();
+        insert(&tier, samples, 7);
+        if self == State::Sealed {
+            // Documents without leaves match nothing, but their indexes take the places of the open blocks.
+            let last = samples.last().map_or(0, |sample| sample.seq);
+            for (seq, index) in (last + 1..).zip(["seal-1", "seal-2", "seal-3"]) {
+                insert(&tier, &[Sample { seq, time: 0, index, source: "{}".to_owned(), leaves: Vec::new() }], 1);
+            }
+            assert!(tier.view().open().iter().all(|tail| tail.index().as_str().starts_with("seal-")));
+        }
+        tier
+    }
+}
+
+/// Inserts samples in batches.
+pub(crate) fn insert(tier: &HotTier, samples: &[Sample], batch: usize) {
+    for batch in samples.chunks(batch) {
+        let records = batch.iter().map(record).collect();
+        tier.insert(Epoch(7), SeqNo(batch[0].seq), TimeNs(0), records);
+    }
+}
+
+fn record(sample: &Sample) -> Record {
+    let document = Document::parse(sample.source.as_bytes(), &DocumentLimits::default()).expect("a good document");
+    Record {
+        kind: RecordKind::Put,
+        bucket: Bucket(0),
+        index: IndexName::new(sample.index).expect("a good name"),
+        id: sample.seq.is_multiple_of(3).then(|| format!("id-{}", sample.seq).into()),
+        time: TimeNs(sample.time),
+        source: document.into_source().into_bytes().into(),
+    }
+}

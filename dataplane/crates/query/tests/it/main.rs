@@ -1,0 +1,9 @@
+//! The query engine from outside: compared with a naive scan, page by page, and against the clock.
+
+mod alphabet;
+mod cursor;
+mod deadline;
+mod fixtures;
+mod naive;
+mod oracle;
+mod questions;

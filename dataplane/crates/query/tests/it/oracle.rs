@@ -1,0 +1,139 @@
+//! The engine against the naive scan: the same questions, the same documents, no difference.
+
+use std::time::{Duration, Instant};
+
+use grepzilla_model::SeqNo;
+use grepzilla_query::{CompiledQuery, LeafAnswer, LeafHit, LeafRequest, Order, QueryError, SortKey, compile, search};
+use grepzilla_storage::hot::{HotTier, HotView};
+
+use crate::fixtures::{SHARD, Sample, State, samples, seeded};
+use crate::naive::{Asked, answer};
+use crate::questions::{Form, Question};
+
+const ROUNDS: usize = 40;
+const PAGES_MAX: usize = 4;
+const QUESTIONS_PER_ROUND: usize = 100;
+const DOCUMENTS_PER_ROUND: u64 = 150;
+
+/// Asks for one page.
+pub(crate) fn page(
+    view: &HotView,
+    query: &CompiledQuery,
+    question: &Question,
+    after: Option<SortKey>,
+    upto: SeqNo,
+    count: bool,
+) -> LeafAnswer {
+    let order = if question.newest_first { Order::Newest } else { Order::Oldest };
+    let deadline = Instant::now() + Duration::from_secs(600);
+    let size = question.page_size;
+    search(
+        view,
+        &LeafRequest { query, shard: SHARD, order, size, after, upto, count, deadline, candidates_max: u64::MAX },
+    )
+}
+
+#[test]
+fn the_engine_answers_as_a_naive_scan_does() {
+    let mut random = seeded("oracle");
+    let mut asked = 0;
+    let mut not_empty = 0;
+    for _ in 0..ROUNDS {
+        let samples = samples(&mut random, 1, DOCUMENTS_PER_ROUND);
+        let tiers = State::ALL.map(|state| state.tier_with(&samples));
+        for _ in 0..QUESTIONS_PER_ROUND {
+            let question = Question::any(&mut random, &samples);
+            let Some(query) = compiled(&question) else { continue };
+            let asked_of = Asked::new(&question);
+            let expected = answer(&asked_of, &samples);
+            tiers.iter().for_each(|tier| compare(tier, &query, &asked_of, &samples, &expected));
+            asked += 1;
+            not_empty += usize::from(!expected.is_empty());
+        }
+    }
+    println!("{asked} questions, {not_empty} of them with hits, each in {} states", State::ALL.len());
+    assert!(asked > ROUNDS * QUESTIONS_PER_ROUND * 3 / 4 && not_empty * 3 > asked && not_empty < asked);
+}
+
+/// The compiled query; `None` when it is rightly refused.
+fn compiled(question: &Question) -> Option<CompiledQuery> {
+    match compile(question.query()) {
+        Ok(query) => return Some(query),
+        Err(QueryError::FoldsToNothing) => {
+            let folded = crate::alphabet::fold(&question.pattern);
+            assert!(
+                !question.case_sensitive && folded.chars().all(|character| "*?\\".contains(character)),
+                "{question:?}"
+            );
+        }
+        Err(QueryError::RegexSyntax { .. }) => assert!(regex::Regex::new(&question.pattern).is_err(), "{question:?}"),
+        Err(QueryError::RegexTooBig { .. }) => assert_eq!(question.form, Form::Regex),
+        Err(QueryError::DanglingEscape) => assert_eq!(question.form, Form::Wildcard),
+        Err(other) => panic!("{other}: {question:?}"),
+    }
+    None
+}
+
+/// Counts, pages one after the other, and what they show.
+fn compare(tier: &HotTier, query: &CompiledQuery, asked: &Asked<'_>, samples: &[Sample], expected: &[u64]) {
+    let (view, question) = (tier.view(), asked.question);
+    let mut found = Vec::new();
+    let mut after = None;
+    loop {
+        let count = found.is_empty();
+        let answer = page(&view, query, question, after, view.upto(), count);
+        assert!(!answer.deadline_hit && !answer.budget_hit);
+        assert_eq!(answer.total, count.then_some(expected.len() as u64), "{question:?}");
+        assert!(answer.hits.len() <= question.page_size);
+        found.extend(answer.hits.iter().map(|hit| hit.key.seq.0));
+        answer.hits.iter().for_each(|hit| check_hit(hit, asked, &samples[hit.key.seq.0 as usize - 1]));
+        assert_eq!(answer.more, found.len() < expected.len(), "{question:?}");
+        if !answer.more || found.len() > PAGES_MAX * question.page_size {
+            break;
+        }
+        after = answer.hits.last().map(|hit| hit.key);
+    }
+    assert_eq!(found, expected[..found.len()], "{question:?}");
+}
+
+fn check_hit(hit: &LeafHit, asked: &Asked<'_>, sample: &Sample) {
+    let question = asked.question;
+    assert_eq!((hit.key.time.0, hit.key.shard, hit.index.as_str()), (sample.time, SHARD, sample.index));
+    assert_eq!(hit.id.is_some(), sample.seq.is_multiple_of(3));
+    assert_eq!(std::str::from_utf8(&hit.source).expect("text"), sample.source);
+    let shown = sample
+        .leaves
+        .iter()
+        .find(|leaf| leaf.path == hit.matched_field && leaf.written.contains(&hit.preview) && asked.matches_leaf(leaf));
+    let shown = shown.unwrap_or_else(|| panic!("{question:?} does not match {hit:?}"));
+    assert!(hit.preview == shown.written || (hit.preview.len() <= 240 && shown.written.len() > 240));
+    assert!(hit.highlights.is_sorted_by(|one, next| one[1] <= next[0]) || hit.highlights.len() == 1, "{hit:?}");
+    for [start, end] in &hit.highlights {
+        let is_cut = *end == hit.preview.len() && hit.preview != shown.written;
+        let highlighted = &hit.preview[*start..*end];
+        assert!(!highlighted.is_empty());
+        assert!(is_cut || asked.is_match(highlighted, &shown.written), "{highlighted:?} of {hit:?} for {question:?}");
+    }
+    if hit.preview == shown.written {
+        check_all_highlighted(hit, asked);
+    }
+}
+
+/// Where matches are easily found by other means, none may be missing.
+fn check_all_highlighted(hit: &LeafHit, asked: &Asked<'_>) {
+    let question = asked.question;
+    let highlighted: Vec<(usize, usize)> = hit.highlights.iter().map(|[start, end]| (*start, *end)).collect();
+    let expected: Option<Vec<(usize, usize)>> = match question.form {
+        Form::Contains if question.case_sensitive => {
+            let matches = hit.preview.match_indices(&question.pattern);
+            Some(matches.map(|(start, text)| (start, start + text.len())).collect())
+        }
+        Form::Regex => Some(asked.regex_matches(&hit.preview)),
+        _ => None,
+    };
+    if let Some(expected) = expected {
+        assert_eq!(highlighted, expected, "{hit:?} for {question:?}");
+    } else if question.form == Form::Contains {
+        assert!(!highlighted.is_empty(), "{hit:?} for {question:?}");
+    }
+}
