@@ -10,7 +10,8 @@ find_go() {
   ! go_is_new_enough || return 0
   export PATH="$own/bin:$PATH"
   ! go_is_new_enough || return 0
-  need go=golang-go ca-certificates=ca-certificates
+  need go=golang-go
+  need_certificates
   say "fetching Go $go_version ..."
   fetched=$(cd / && GOFLAGS=-modcacherw go mod download -json "golang.org/toolchain@v0.0.1-go$go_version.linux-$(go env GOARCH)" |
     sed -n 's/.*"Dir": "\(.*\)".*/\1/p')

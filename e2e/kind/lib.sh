@@ -11,6 +11,24 @@ export PATH="$bin:$PATH"
 say() { printf '%s\n' "$*" >&2; }
 fail() { say "${0##*/}: $*"; exit 1; }
 
+# child COMMAND...: a long command, in a process group of its own, that ends when this script is told to end (or killed).
+child() {
+  local status=0
+  setsid setpriv --pdeathsig TERM "$@" &
+  child_group=$!
+  wait "$child_group" || status=$?
+  child_group=
+  return "$status"
+}
+
+end_child() {
+  [ -n "${child_group:-}" ] || return 0
+  kill -TERM -- "-$child_group" 2>/dev/null || true
+  wait "$child_group" || true
+}
+
+trap 'end_child; exit 130' INT TERM
+
 # need COMMAND=PACKAGE...: installs the Debian package of each command that is not there.
 need() {
   local pair missing=()
@@ -18,12 +36,16 @@ need() {
     command -v "${pair%%=*}" >/dev/null || missing+=("${pair#*=}")
   done
   [ ${#missing[@]} -gt 0 ] || return 0
-  [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null ||
+  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
     fail "please install ${missing[*]} (Debian's names); only root with apt-get can do it from here"
+  fi
   say "installing ${missing[*]} ..."
   install_packages "${missing[@]}" || { apt-get -q update >&2 && install_packages "${missing[@]}"; } ||
     fail "apt-get could not install ${missing[*]}"
 }
+
+certificates=/etc/ssl/certs/ca-certificates.crt
+need_certificates() { [ -s "$certificates" ] || need update-ca-certificates=ca-certificates; }
 
 # RUNLEVEL=1 keeps the packages' own services from being started.
 install_packages() {

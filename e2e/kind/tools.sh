@@ -52,7 +52,7 @@ build() {
   say "building $name $(pinned_version "$pins" "${4#*=}") ..."
   for output in "${@:4}"; do
     binary=${output%%=*}
-    (cd "$pins" && CGO_ENABLED=0 nice -n 5 go build -trimpath -ldflags "$flags" -o "$bin/.$binary.new" "${output#*=}") ||
+    CGO_ENABLED=0 child nice -n 5 go build -C "$pins" -trimpath -ldflags "$flags" -o "$bin/.$binary.new" "${output#*=}" ||
       fail "$binary could not be built (see above)"
     mv "$bin/.$binary.new" "$bin/$binary"
   done
