@@ -1,5 +1,17 @@
 //! The node: wiring of log, search, membership and the HTTP API.
+//!
+//! `README.md` of this package is the map.
 
+mod bootstrap;
+mod identity;
+mod ingest;
+pub mod logging;
+mod membership;
+mod metrics;
 pub mod node;
-pub mod shards;
+mod peers;
+mod search;
+pub mod serve;
+pub mod server;
+mod shards;
 pub mod shutdown;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use grepzilla_api::config::NodeConfig;
 use grepzilla_api::status::{ClusterStatus, NodeStatus, Readiness, ShardStatus};
+use grepzilla_cluster::registry::RegistrationState;
 use grepzilla_cluster::topology::Topology;
 use grepzilla_model::{ClusterUuid, Epoch, Incarnation, NodeName, ShardId};
 use tokio::sync::watch;
@@ -33,6 +34,7 @@ pub struct Node {
     /// What guards the peer port; only in a cluster.
     pub secret: Option<ClusterSecret>,
     topology: watch::Receiver<Arc<Topology>>,
+    registration: watch::Receiver<RegistrationState>,
     shards: Arc<ShardTable>,
     signals: ShutdownSignals,
 }
@@ -73,17 +75,18 @@ pub(crate) struct NodeParts {
     pub(crate) incarnation: Incarnation,
     pub(crate) secret: Option<ClusterSecret>,
     pub(crate) topology: watch::Receiver<Arc<Topology>>,
+    pub(crate) registration: watch::Receiver<RegistrationState>,
     pub(crate) shards: Arc<ShardTable>,
     pub(crate) signals: ShutdownSignals,
 }
 
 impl Node {
     pub(crate) fn new(parts: NodeParts) -> Node {
-        let NodeParts { config, name, cluster, incarnation, secret, topology, shards, signals } = parts;
-        Node { config, name, cluster, incarnation, secret, topology, shards, signals }
+        let NodeParts { config, name, cluster, incarnation, secret, topology, registration, shards, signals } = parts;
+        Node { config, name, cluster, incarnation, secret, topology, registration, shards, signals }
     }
 
-    /// What is known of the cluster at this moment. Cheap; it does not change under the caller.
+    /// What is known of the cluster at this moment; there is always a ring. Cheap; it does not change under the caller.
     pub fn topology(&self) -> Arc<Topology> {
         self.topology.borrow().clone()
     }
@@ -111,6 +114,9 @@ impl Node {
         }
         if let Some(sentence) = self.shards.unsettled() {
             reasons.push(sentence);
+        }
+        if let RegistrationState::NameTaken { .. } = *self.registration.borrow() {
+            reasons.push(format!("another, younger process is registered as node {}", self.name));
         }
         Readiness { ok: reasons.is_empty(), reasons }
     }

@@ -1,3 +1,112 @@
-//! The shards of this node: which there are, and where each stands.
+//! The shards of this node: one task for each that the ring wants here or that this node leads.
+//!
+//! A shard that cannot be opened or claimed says why and harms no other. A task never ends by itself, so one that does
+//! stops the node.
 
-pub mod table;
+mod opening;
+pub(crate) mod table;
+mod task;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use grepzilla_cluster::keyspace::{Keys, NodeState};
+use grepzilla_cluster::registry::RegistrationHandle;
+use grepzilla_cluster::store::SharedStore;
+use grepzilla_cluster::topology::Topology;
+use grepzilla_model::{ClusterUuid, NodeName, ShardId};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use grepzilla_api::config::NodeConfig;
+
+use crate::identity::DataFolder;
+use crate::shards::opening::Opener;
+use crate::shards::table::{LocalShard, ShardTable};
+use crate::shards::task::ShardTask;
+
+/// What the tasks of all shards share.
+#[derive(Debug)]
+pub(crate) struct ShardsContext {
+    store: SharedStore,
+    keys: Keys,
+    node: NodeName,
+    registration: RegistrationHandle,
+    opener: Arc<Opener>,
+    table: Arc<ShardTable>,
+}
+
+/// The task that keeps a task for each shard of this node.
+#[derive(Debug)]
+pub(crate) struct ShardManager {
+    context: Arc<ShardsContext>,
+    topology: watch::Receiver<Arc<Topology>>,
+    running: BTreeSet<ShardId>,
+}
+
+/// A shard's task that ended although nobody asked it to.
+#[derive(Debug, thiserror::Error)]
+#[error("the task of a shard ended")]
+pub(crate) struct ShardTaskEnded(#[source] Option<tokio::task::JoinError>);
+
+/// What a [`ShardManager`] is made of.
+pub(crate) struct ShardManagerParts<'a> {
+    pub(crate) store: SharedStore,
+    pub(crate) keys: Keys,
+    pub(crate) node: NodeName,
+    pub(crate) cluster: ClusterUuid,
+    pub(crate) config: &'a NodeConfig,
+    pub(crate) folder: Arc<DataFolder>,
+    pub(crate) registration: RegistrationHandle,
+    pub(crate) topology: watch::Receiver<Arc<Topology>>,
+    pub(crate) table: Arc<ShardTable>,
+}
+
+impl ShardManager {
+    /// A task that is not running yet. The shards that it will open first are in the table at once, so that the node is
+    /// not ready before they have been looked at.
+    pub(crate) fn new(parts: ShardManagerParts<'_>) -> ShardManager {
+        let ShardManagerParts { store, keys, node, cluster, config, folder, registration, topology, table } = parts;
+        for shard in wanted(&topology.borrow(), &node) {
+            table.set(shard, LocalShard::Opening { progress: "it waits for its turn".to_owned() });
+        }
+        let opener = Arc::new(Opener::new(folder, cluster, config, table.clone()));
+        let context = Arc::new(ShardsContext { store, keys, node, registration, opener, table });
+        ShardManager { context, topology, running: BTreeSet::new() }
+    }
+
+    /// Runs the shards until it is cancelled. Then every log has been closed.
+    pub(crate) async fn run(mut self, cancel: CancellationToken) -> Result<(), ShardTaskEnded> {
+        let mut tasks = JoinSet::new();
+        loop {
+            let topology = self.topology.borrow_and_update().clone();
+            for shard in wanted(&topology, &self.context.node) {
+                if self.running.insert(shard) {
+                    let task = ShardTask::new(self.context.clone(), shard, self.topology.clone());
+                    tasks.spawn(task.run(cancel.clone()));
+                }
+            }
+            tokio::select! {
+                biased;
+                () = cancel.cancelled() => break,
+                Some(ended) = tasks.join_next() => return Err(ShardTaskEnded(ended.err())),
+                // The sender goes only with its task, whose end stops the node.
+                Ok(()) = self.topology.changed() => {}
+            }
+        }
+        self.context.registration.update(|record| record.state = NodeState::Stopping);
+        while let Some(ended) = tasks.join_next().await {
+            ended.map_err(|error| ShardTaskEnded(Some(error)))?;
+        }
+        Ok(())
+    }
+}
+
+/// The shards that the ring wants on a node, and those that it leads all the same.
+fn wanted(topology: &Topology, node: &NodeName) -> BTreeSet<ShardId> {
+    let ring = &topology.ring;
+    let targeted = ring.shards().filter(|&shard| ring.target_names(shard).any(|target| target == node));
+    let led = topology.configs.iter().filter(|(_, config)| config.leader == *node).map(|(&shard, _)| shard);
+    targeted.chain(led).collect()
+}

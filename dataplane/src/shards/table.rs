@@ -19,7 +19,7 @@ pub struct LeaderShard {
 
 /// Where a shard of this node stands.
 #[derive(Debug, Clone)]
-pub enum LocalShard {
+pub(crate) enum LocalShard {
     /// Its folder is being opened for the first time since the process started. Later attempts leave it blocked until
     /// one succeeds, so that this state is left once and never comes back.
     Opening {
@@ -44,7 +44,7 @@ pub enum LocalShard {
 
 impl LocalShard {
     /// Why it does not serve everything, if it does not.
-    pub fn blocker(&self) -> Option<&str> {
+    pub(crate) fn blocker(&self) -> Option<&str> {
         match self {
             LocalShard::Leading(_) => None,
             LocalShard::Opening { progress } => Some(progress),
@@ -53,7 +53,7 @@ impl LocalShard {
     }
 
     /// The shard as an open log, where it is one.
-    pub fn open(&self) -> Option<&Arc<LeaderShard>> {
+    pub(crate) fn open(&self) -> Option<&Arc<LeaderShard>> {
         match self {
             LocalShard::Leading(shard) | LocalShard::ReadOnly { shard, .. } => Some(shard),
             LocalShard::Opening { .. } | LocalShard::Blocked { .. } => None,
@@ -63,29 +63,36 @@ impl LocalShard {
 
 /// All shards of this node. Written by their tasks, read by everyone.
 #[derive(Debug, Default)]
-pub struct ShardTable {
+pub(crate) struct ShardTable {
     shards: RwLock<BTreeMap<ShardId, LocalShard>>,
 }
 
 impl ShardTable {
     /// Where a shard stands. `None`: this node has nothing to do with it.
-    pub fn get(&self, shard: ShardId) -> Option<LocalShard> {
+    pub(crate) fn get(&self, shard: ShardId) -> Option<LocalShard> {
         self.shards.read().get(&shard).cloned()
     }
 
     /// All of them, by id.
-    pub fn all(&self) -> Vec<(ShardId, LocalShard)> {
+    pub(crate) fn all(&self) -> Vec<(ShardId, LocalShard)> {
         self.shards.read().iter().map(|(&shard, local)| (shard, local.clone())).collect()
     }
 
     /// Says where a shard stands from now on. A request that has taken the shard before goes on with what it has; the
     /// epoch in its log decides.
-    pub fn set(&self, shard: ShardId, local: LocalShard) {
+    pub(crate) fn set(&self, shard: ShardId, local: LocalShard) {
         self.shards.write().insert(shard, local);
     }
 
+    /// Replaces what is said of a shard by something made of it; nothing happens to a shard of which nothing is said.
+    pub(crate) fn replace(&self, shard: ShardId, change: impl FnOnce(LocalShard) -> LocalShard) {
+        if let Some(local) = self.shards.write().get_mut(&shard) {
+            *local = change(local.clone());
+        }
+    }
+
     /// What the first opening of shards still waits for: a sentence. `None`: each has been opened or was given up for now.
-    pub fn unsettled(&self) -> Option<String> {
+    pub(crate) fn unsettled(&self) -> Option<String> {
         let shards = self.shards.read();
         let opening = shards.iter().filter_map(|(shard, local)| match local {
             LocalShard::Opening { progress } => Some((shard, progress)),
