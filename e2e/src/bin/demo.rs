@@ -146,11 +146,13 @@ impl Gz {
         if status.success() || nothing_found { Ok(()) } else { bail!("gz {} failed: {status}", arguments[0]) }
     }
 
-    /// The number that a command prints.
+    /// The number that a search prints.
     async fn count(&self, arguments: &[&str]) -> Result<u64> {
-        let output = self.command(arguments).stdout(Stdio::piped()).output().await.context("cannot run gz")?;
+        let child = self.command(arguments).stdout(Stdio::piped()).spawn().context("cannot run gz")?;
+        let output = child.wait_with_output().await?;
+        ensure!(matches!(output.status.code(), Some(0 | 1)), "gz {} failed: {}", arguments.join(" "), output.status);
         let text = String::from_utf8_lossy(&output.stdout);
-        text.trim().parse().with_context(|| format!("gz printed {text:?} and ended with {}", output.status))
+        text.trim().parse().with_context(|| format!("gz printed {text:?} for a count"))
     }
 
     fn command(&self, arguments: &[&str]) -> Command {

@@ -86,6 +86,8 @@ pub(crate) async fn run(arguments: SearchArguments) -> Result<Outcome> {
     if arguments.json {
         writeln!(out, "{}", serde_json::to_string(&answer)?)?;
     } else if arguments.count {
+        // A script that reads the number may not look at the exit code.
+        require_whole(&answer)?;
         writeln!(out, "{}", answer.total)?;
     } else {
         render::render(&mut out, &answer, took)?;
