@@ -20,6 +20,8 @@ use tokio::signal::unix::{SignalKind, signal};
 const BOLD: &str = "\x1b[1m";
 const GREEN: &str = "\x1b[1;32m";
 const RED: &str = "\x1b[1;31m";
+/// How curl sends JSON; `--json` would be shorter, but older ones do not know it.
+const JSON: &str = "-H 'content-type: application/json' -d";
 const PLAIN: &str = "\x1b[0m";
 
 /// A search as it is typed and as the plain scan understands it.
@@ -114,9 +116,9 @@ fn how_to_go_on(url: Option<String>) -> Result<()> {
     }
     let url = url.as_deref().unwrap_or("http://127.0.0.1:7300");
     println!(
-        r#"  curl -s {url}/ingest -d '[{{"service":"shop","message":"connection to 10.0.0.7 timed out"}}]'
-  curl -s {url}/search -d '{{"wildcard":"connection*timed out"}}'
-  curl -s {url}/search -d '{{"regex":"10\\.0\\.0\\.\\d+","field":"message","count":true}}'
+        r#"  curl -s {url}/ingest {JSON} '[{{"service":"shop","message":"connection to 10.0.0.7 timed out"}}]'
+  curl -s {url}/search {JSON} '{{"wildcard":"connection*timed out"}}'
+  curl -s {url}/search {JSON} '{{"regex":"10\\.0\\.0\\.\\d+","field":"message","count":true}}'
   {gz} search --url {url} 'timed out'
   {gz} status --url {url}
   {gz} --help"#
