@@ -108,3 +108,6 @@ async fn store(
     let outcomes = deliver_all(app, trace, parts, deadline).await;
     answer::combine(outcomes, refused)
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,3 +7,6 @@ mod serve;
 pub(crate) use client::{PeerClient, PeerFailure};
 pub(crate) use handshake::require_handshake;
 pub(crate) use serve::{append, hello, search};
+
+#[cfg(test)]
+mod tests;

@@ -51,3 +51,6 @@ async fn search(app: &Arc<App>, trace: TraceId, request: Request, started: Insta
     let query = leaf::compile(&search.query).await?;
     root::run(app, trace, search, query, started).await
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,9 +8,14 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 
 use crate::node::Node;
-use crate::server::accept::AcceptLoop;
+use crate::server::accept::{AcceptLoop, HEADER_TIME_MAX};
 use crate::server::app::App;
 use crate::shutdown::ShutdownSignals;
+
+#[cfg(test)]
+pub(crate) mod fixtures;
+#[cfg(test)]
+mod tests;
 
 mod accept;
 pub(crate) mod answer;
@@ -40,9 +45,21 @@ pub async fn serve(
     shutdown: ShutdownSignals,
 ) -> Result<(), ServeError> {
     let app = Arc::new(App::new(node)?);
-    let public =
-        AcceptLoop { port: "http", listener: http, router: routes::public(app.clone()), shutdown: shutdown.clone() };
-    let peer = peer.map(|listener| AcceptLoop { port: "peer", listener, router: routes::peer(app), shutdown });
+    let header_time_max = HEADER_TIME_MAX;
+    let public = AcceptLoop {
+        port: "http",
+        listener: http,
+        router: routes::public(app.clone()),
+        shutdown: shutdown.clone(),
+        header_time_max,
+    };
+    let peer = peer.map(|listener| AcceptLoop {
+        port: "peer",
+        listener,
+        router: routes::peer(app),
+        shutdown,
+        header_time_max,
+    });
     let serve_peers = async {
         if let Some(peer) = peer {
             peer.run().await;

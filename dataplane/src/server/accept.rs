@@ -29,7 +29,7 @@ use crate::shutdown::ShutdownSignals;
 /// Connections of one port at once; more wait in the kernel's queue.
 const CONNECTIONS_MAX: usize = 4_096;
 /// What a client may take until its first request has arrived, and for the headers of each one after it.
-const HEADER_TIME_MAX: Duration = Duration::from_secs(30);
+pub(super) const HEADER_TIME_MAX: Duration = Duration::from_secs(30);
 /// Requests at once on one HTTP/2 connection.
 const STREAMS_MAX: u32 = 128;
 /// Bytes of the headers of one request.
@@ -52,6 +52,8 @@ pub(super) struct AcceptLoop {
     pub(super) router: Router,
     /// When to end.
     pub(super) shutdown: ShutdownSignals,
+    /// [`HEADER_TIME_MAX`], but for tests that do not have that long.
+    pub(super) header_time_max: Duration,
 }
 
 impl AcceptLoop {
@@ -74,7 +76,7 @@ impl AcceptLoop {
                     }
                 },
             };
-            let served = serve_connection(stream, self.router.clone(), finish.clone());
+            let served = serve_connection(stream, self.router.clone(), self.header_time_max, finish.clone());
             let abort = abort.clone();
             connections.spawn(async move {
                 let _slot = slot;
@@ -103,7 +105,7 @@ async fn accept(
 }
 
 /// Serves one connection until its client leaves, breaks the protocol or is too slow, or `finish` asks for its end.
-async fn serve_connection(stream: TcpStream, router: Router, finish: CancellationToken) {
+async fn serve_connection(stream: TcpStream, router: Router, header_time_max: Duration, finish: CancellationToken) {
     let requested = Arc::new(AtomicBool::new(false));
     let service = service_fn({
         let requested = requested.clone();
@@ -112,10 +114,10 @@ async fn serve_connection(stream: TcpStream, router: Router, finish: Cancellatio
             answer(router.clone(), request)
         }
     });
-    let builder = builder();
+    let builder = builder(header_time_max);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     // The header timeout of HTTP/1 begins only when the version is known, so the first request has a timer of its own.
-    let mut first_request = pin!(sleep(HEADER_TIME_MAX));
+    let mut first_request = pin!(sleep(header_time_max));
     let (mut waiting, mut finishing) = (true, false);
     loop {
         tokio::select! {
@@ -141,12 +143,12 @@ fn answer(router: Router, request: Request<Incoming>) -> impl Future<Output = Re
     router.oneshot(request.map(axum::body::Body::new))
 }
 
-fn builder() -> auto::Builder<TokioExecutor> {
+fn builder(header_time_max: Duration) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIME_MAX)
+        .header_read_timeout(header_time_max)
         .max_buf_size(HEADER_BYTES_MAX as usize);
     builder
         .http2()
