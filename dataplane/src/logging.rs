@@ -27,7 +27,7 @@ pub enum LogFormat {
     Human,
 }
 
-/// Sends all events of this process to stderr from now on. Called once, by `main`.
+/// Sends all events of this process to stderr from now on, its panics among them. Called once, by `main`.
 pub fn init(format: LogFormat) -> anyhow::Result<()> {
     let filter = filter()?;
     let json = match format {
@@ -42,6 +42,10 @@ pub fn init(format: LogFormat) -> anyhow::Result<()> {
         let ansi = std::io::stderr().is_terminal();
         registry.with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(ansi)).try_init()?;
     }
+    std::panic::set_hook(Box::new(|panic| {
+        let thread = std::thread::current();
+        tracing::error!(%panic, thread = thread.name().unwrap_or_default(), "a bug was met");
+    }));
     Ok(())
 }
 

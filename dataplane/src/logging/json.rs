@@ -1,8 +1,10 @@
 //! One event as one flat JSON object: `time`, `level`, `target`, `message`, then the fields of its spans and its own.
 
 use std::fmt;
+use std::time::SystemTime;
 
 use grepzilla_model::TimeNs;
+use serde::Serialize;
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
@@ -22,21 +24,35 @@ where
     N: for<'writer> FormatFields<'writer> + 'static,
 {
     fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
-        let mut line = Map::new();
-        line.insert("time".to_owned(), TimeNs::from_system(std::time::SystemTime::now()).to_string().into());
-        line.insert("level".to_owned(), event.metadata().level().as_str().into());
-        line.insert("target".to_owned(), event.metadata().target().into());
+        let mut fields = Map::new();
         for span in context.event_scope().into_iter().flat_map(|scope| scope.from_root()) {
             let extensions = span.extensions();
-            if let Some(fields) = extensions.get::<FormattedFields<JsonFields>>()
-                && let Ok(fields) = serde_json::from_str::<Map<String, Value>>(fields)
+            if let Some(of_span) = extensions.get::<FormattedFields<JsonFields>>()
+                && let Ok(of_span) = serde_json::from_str::<Map<String, Value>>(of_span)
             {
-                line.extend(fields);
+                fields.extend(of_span);
             }
         }
-        event.record(&mut Fields(&mut line));
-        writeln!(writer, "{}", Value::Object(line))
+        event.record(&mut Fields(&mut fields));
+        let line = Line {
+            time: TimeNs::from_system(SystemTime::now()).to_string(),
+            level: event.metadata().level().as_str(),
+            target: event.metadata().target(),
+            message: fields.remove("message").unwrap_or_default(),
+            fields,
+        };
+        writeln!(writer, "{}", serde_json::to_string(&line).map_err(|_| fmt::Error)?)
     }
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    time: String,
+    level: &'a str,
+    target: &'a str,
+    message: Value,
+    #[serde(flatten)]
+    fields: Map<String, Value>,
 }
 
 struct Fields<'a>(&'a mut Map<String, Value>);

@@ -35,11 +35,12 @@ pub enum Command {
 
 const SERVE_HELP: &str = r#"Try it:
   grepzilla serve --data /tmp/gz --listen 127.0.0.1:7300
-  curl -s localhost:7300/ingest -d '[{"text":"connection timed out"}]'
-  curl -s localhost:7300/search -d '{"wildcard":"time*out"}'
+  curl -s --json '[{"text":"connection timed out"}]' localhost:7300/ingest
+  curl -s --json '{"wildcard":"time*out"}' localhost:7300/search
 
-When it is ready it prints one line on stdout, {"listening":"IP:PORT"}. Its log goes to stderr; GREPZILLA_LOG filters it
-(info, or grepzilla=debug, ...). SIGTERM finishes what runs and exits 0; a second signal exits at once."#;
+When it is ready it prints one line on stdout, {"listening":"IP:PORT"}.
+Its log goes to stderr; GREPZILLA_LOG filters it, for example grepzilla=debug.
+SIGTERM finishes what runs and exits 0; a second signal exits at once."#;
 
 /// The flags of `serve`.
 #[derive(Debug, Default, Args)]

@@ -30,6 +30,8 @@ use crate::shards::table::{LeaderShard, LocalShard};
 const CLAIM_TIME_MAX: Duration = Duration::from_secs(5);
 /// The pause after something failed that may come right by itself.
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
+/// How often a leader looks whether its log still takes batches.
+const LOG_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// The pause after something failed that hardly comes right without a person.
 const LONG_PAUSE: Duration = Duration::from_secs(10);
 
@@ -65,8 +67,9 @@ impl ShardTask {
     pub(super) async fn run(mut self, cancel: CancellationToken) {
         while let Some(log) = cancel.run_until_cancelled(self.open()).await {
             cancel.run_until_cancelled(self.claim_and_lead(&log)).await;
-            let reason = if cancel.is_cancelled() { "the node is shutting down" } else { "another leader was elected" };
-            self.show(LocalShard::Blocked { reason: reason.to_owned() });
+            let reason =
+                if cancel.is_cancelled() { "the node is shutting down" } else { "its log is being opened again" };
+            self.show(LocalShard::Blocked { reason: format!("shard {}: {reason}", self.shard) });
             self.context.registration.withdraw_leader(self.shard);
             self.close(log).await;
         }
@@ -100,15 +103,22 @@ impl ShardTask {
         }
     }
 
-    /// Leads the shard until somebody else does.
+    /// Leads the shard until somebody else does, or until its log is found closed.
     async fn claim_and_lead(&mut self, log: &Arc<Shard>) {
         let epoch = self.claim_however_often(log).await;
         let leader = LeaderShard { shard: self.shard, epoch, log: log.clone() };
         self.show(LocalShard::Leading(Arc::new(leader)));
         self.context.registration.announce_leader(self.shard, epoch);
         tracing::info!(shard = %self.shard, %epoch, "leading the shard");
-        let shard = self.shard;
-        let node = self.context.node.clone();
+        tokio::select! {
+            () = self.overtaken(epoch) => tracing::warn!(shard = %self.shard, %epoch, "another epoch has begun; stepping down"),
+            () = ended(log) => tracing::error!(shard = %self.shard, %epoch, "the log's thread has ended; opening it again"),
+        }
+    }
+
+    /// Resolves when the store shows another epoch or another leader.
+    async fn overtaken(&mut self, epoch: Epoch) {
+        let (shard, node) = (self.shard, self.context.node.clone());
         let overtaken = self
             .topology
             .wait_for(|topology| topology.configs.get(&shard).is_some_and(|config| is_overtaken(config, &node, epoch)));
@@ -116,7 +126,6 @@ impl ShardTask {
             // The sender goes only with its task, whose end stops the node.
             std::future::pending().await
         }
-        tracing::warn!(%shard, %epoch, "another epoch has begun; stepping down");
     }
 
     async fn claim_however_often(&mut self, log: &Arc<Shard>) -> Epoch {
@@ -204,6 +213,13 @@ impl BeginError {
             // A higher epoch will be asked for, or room may have come.
             BeginError::Start { source, .. } => source.retryable() || matches!(source, AppendError::StaleEpoch { .. }),
         }
+    }
+}
+
+/// Resolves when a log no longer takes batches although nobody closed it: a bug, whose panic has been logged.
+async fn ended(log: &Shard) {
+    while log.is_open() {
+        tokio::time::sleep(LOG_CHECK_INTERVAL).await;
     }
 }
 

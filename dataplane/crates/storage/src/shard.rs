@@ -161,6 +161,11 @@ impl Shard {
         ShardStats { log, queue_bytes: self.queue.bytes(), hot: self.hot.stats() }
     }
 
+    /// Whether the log takes batches. `false` after [`Shard::close`], and if a bug has ended the log's thread.
+    pub fn is_open(&self) -> bool {
+        matches!(&*self.thread.lock(), Thread::Running(handle) if !handle.is_finished())
+    }
+
     /// Does what is queued, makes it durable in every mode, and closes the log so that any later damage to it shows.
     /// Later calls answer what the first one did.
     pub fn close(&self) -> Result<(), AppendError> {
