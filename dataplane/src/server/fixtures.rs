@@ -8,8 +8,8 @@ use grepzilla_api::config::NodeConfig;
 use grepzilla_api::contract::SECRET_BYTES;
 use grepzilla_cluster::keyspace::{NodeRecord, NodeState};
 use grepzilla_cluster::registry::RegistrationState;
-use grepzilla_cluster::topology::Topology;
 use grepzilla_cluster::store::{LeaseId, Revision};
+use grepzilla_cluster::topology::Topology;
 use grepzilla_model::{
     ClusterUuid, Epoch, Incarnation, NodeIndex, NodeName, Ring, RingNode, RingNodeState, ShardConfig, ShardId,
     ShardState,
