@@ -209,6 +209,9 @@ impl Registration {
                 Err(error) if alive.elapsed() >= ttl => {
                     self.say(RegistrationState::OutOfTouch { reason: error.to_string() });
                 }
+                Err(error) if !session.is_registered() => {
+                    self.say(RegistrationState::Absent { reason: error.to_string() });
+                }
                 Err(error) => tracing::debug!(%error, "a word to the metadata store was lost"),
             }
             tokio::select! {

@@ -47,6 +47,10 @@ impl Session {
         Session { store, keys, lease, presence, leading: BTreeMap::new() }
     }
 
+    pub(super) fn is_registered(&self) -> bool {
+        matches!(self.presence, Presence::Written(..))
+    }
+
     pub(super) fn state(&self) -> RegistrationState {
         match &self.presence {
             Presence::Written(..) => RegistrationState::Registered(self.lease),

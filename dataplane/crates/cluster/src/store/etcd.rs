@@ -33,7 +33,7 @@ const MESSAGE_BYTES_MAX: usize = i32::MAX as usize;
 /// How to reach etcd.
 #[derive(Debug, Clone)]
 pub struct EtcdOptions {
-    /// The members' client addresses, each as `http://host:port` or `https://host:port`. At least one.
+    /// The members' client addresses, each as `http://host:port`. At least one.
     pub endpoints: Vec<String>,
     /// Who we are, if etcd asks.
     pub credentials: Option<EtcdCredentials>,

@@ -6,8 +6,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use grepzilla_cluster::store::etcd::{EtcdOptions, EtcdStore};
 use grepzilla_cluster::store::SharedStore;
+use grepzilla_cluster::store::etcd::{EtcdOptions, EtcdStore};
 use tempfile::TempDir;
 
 /// One member.
@@ -88,7 +88,7 @@ impl EtcdProcess {
             .args(["--initial-cluster", &self.initial_cluster, "--initial-cluster-state", "new"])
             // Short terms make short leases possible; the processes are killed, but the machine is not.
             .args(["--heartbeat-interval", "50", "--election-timeout", "500", "--unsafe-no-fsync"])
-            .args(["--log-level", "error"])
+            .args(["--log-level", "panic"])
             .env_remove("ETCD_NAME")
             .stdin(Stdio::null())
             .stdout(Stdio::null());
