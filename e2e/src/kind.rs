@@ -67,20 +67,14 @@ impl Kind {
         Ok(())
     }
 
-    /// Kills the process of a pod with SIGKILL, from the machine that runs it.
-    pub async fn kill_process(&self, namespace: &str, pod: &str, process: &str) -> Result<()> {
+    /// Kills the process of a one-container pod with SIGKILL, from the machine that runs it.
+    pub async fn kill_process(&self, namespace: &str, pod: &str) -> Result<()> {
         let pod = self.pod(namespace, pod).await?;
         let machine = machine_of(&pod)?;
-        let uid = pod.uid().context("a pod has a UID")?.replace('-', "[-_]");
-        // A container's processes are found by the pod's UID in their control group, whatever else runs on the machine.
-        let script = format!(
-            "n=0; for p in /proc/[0-9]*; do grep -qs '{uid}' $p/cgroup && [ \"$(cat $p/comm 2>/dev/null)\" = '{process}' ] \
-             && kill -9 ${{p#/proc/}} && n=$((n+1)); done; [ $n -gt 0 ]"
-        );
-        on_machine(&machine, &script)
-            .await
-            .with_context(|| format!("no process {process} of pod {} was killed", pod.name_any()))
-            .map(drop)
+        let containers = pod.status.and_then(|status| status.container_statuses).unwrap_or_default();
+        let id = containers.first().and_then(|container| container.container_id.as_deref()).context("no container")?;
+        let id = id.trim_start_matches("containerd://");
+        on_machine(&machine, &format!("ctr -n k8s.io tasks kill --signal SIGKILL {id}")).await.map(drop)
     }
 
     /// Forbids or allows new pods on a machine.

@@ -20,10 +20,10 @@ async fn killed_pods_lose_nothing_that_was_acknowledged() -> Result<()> {
     tokio::time::sleep(Duration::from_secs(2)).await;
     for ordinal in 0..3 {
         let pod = format!("logs-{ordinal}");
-        let restarts = restarts(&world.kind, &pod).await?;
-        world.kind.kill_process(NAMESPACE, &pod, "grepzilla").await?;
+        let restarts = restarts_of(&world.kind, &pod).await?;
+        world.kind.kill_process(NAMESPACE, &pod).await?;
         until(&format!("{pod} to be restarted"), WELL_AGAIN, async || {
-            Ok((crate::c_killed_pods::restarts(&world.kind, &pod).await? > restarts).then_some(()))
+            Ok((restarts_of(&world.kind, &pod).await? > restarts).then_some(()))
         })
         .await?;
         all_lead(&gateway).await?;
@@ -47,7 +47,7 @@ async fn killed_pods_lose_nothing_that_was_acknowledged() -> Result<()> {
     Ok(())
 }
 
-async fn restarts(kind: &Kind, pod: &str) -> Result<i32> {
+async fn restarts_of(kind: &Kind, pod: &str) -> Result<i32> {
     let pod = kind.pod(NAMESPACE, pod).await?;
     let containers = pod.status.and_then(|status| status.container_statuses).unwrap_or_default();
     Ok(containers.iter().map(|container| container.restart_count).sum())

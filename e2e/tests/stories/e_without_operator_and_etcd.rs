@@ -58,7 +58,7 @@ async fn without_etcd(world: &World, gateway: &Gateway, loader: Loader, document
     // The status does not repeat the last good word.
     world.logs.wait_for("Available", "Unknown", WELL_AGAIN).await?;
     // A node that restarts now cannot take its shards again: no election without etcd. It says so.
-    world.kind.kill_process(NAMESPACE, "logs-2", "grepzilla").await?;
+    world.kind.kill_process(NAMESPACE, "logs-2").await?;
     until("a write to say that etcd is away", WELL_AGAIN, async || {
         for number in 0..40 {
             let document = json!({"_id": format!("{number}"), "message": "where to?"}).to_string();
