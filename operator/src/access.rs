@@ -25,12 +25,7 @@ pub struct Right {
     pub verbs: &'static [&'static str],
 }
 
-const fn right(
-    scope: Scope,
-    group: &'static str,
-    resource: &'static str,
-    verbs: &'static [&'static str],
-) -> Right {
+const fn right(scope: Scope, group: &'static str, resource: &'static str, verbs: &'static [&'static str]) -> Right {
     Right { scope, group, resource, verbs }
 }
 

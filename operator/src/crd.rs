@@ -52,7 +52,8 @@ mod tests {
                 walk(&path, &child["items"], bare);
             }
         }
-        let crd = serde_json::to_value(<super::GrepzillaCluster as kube::CustomResourceExt>::crd()).expect("plain data");
+        let crd =
+            serde_json::to_value(<super::GrepzillaCluster as kube::CustomResourceExt>::crd()).expect("plain data");
         let schema = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
         let mut bare = Vec::new();
         walk("", schema, &mut bare);

@@ -117,6 +117,7 @@ pub(crate) fn running(nodes: u32, holding: u32) -> Facts {
             resource_version: "41".into(),
             replicas: nodes,
             claim_size: "20Gi".into(),
+            deleting: false,
             observed: true,
         }),
         pods: (0..nodes).map(|ordinal| (ordinal, pod(ordinal))).collect(),

@@ -10,7 +10,9 @@ use tokio_util::sync::CancellationToken;
 /// Looks after Grepzilla clusters: for every GrepzillaCluster it makes pods, volumes and Services, writes the ring into
 /// etcd, and tells in the status what is the case.
 #[derive(Debug, Parser)]
-#[command(version, after_long_help = "\
+#[command(
+    version,
+    after_long_help = "\
 EXAMPLES
   Run beside a cluster that kubectl reaches, with an etcd of one's own:
     grepzilla-operator run --node-image grepzilla/node:dev --etcd-endpoints http://127.0.0.1:2379
@@ -25,7 +27,8 @@ EXAMPLES
     spec: { nodes: 3 }
 
 LOGS
-  JSON on stderr; RUST_LOG chooses what is told (default: info).")]
+  JSON on stderr; RUST_LOG chooses what is told (default: info)."
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,

@@ -214,7 +214,8 @@ impl Metadata {
         write: impl AsyncFnOnce(&RingWriter) -> Result<T, RingWriteError>,
     ) -> Result<T, MetadataError> {
         let written = timeout(EXCHANGE_TIMEOUT, async { Ok(write(self.pen().await?).await?) }).await;
-        written.unwrap_or_else(|_| Err(MetadataError::OutOfTouch { reason: format!("no answer in {EXCHANGE_TIMEOUT:?}") }))
+        written
+            .unwrap_or_else(|_| Err(MetadataError::OutOfTouch { reason: format!("no answer in {EXCHANGE_TIMEOUT:?}") }))
     }
 
     /// The pen; the first call takes the term.

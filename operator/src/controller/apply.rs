@@ -128,7 +128,10 @@ async fn create_secret(client: &Client, cluster: &Cluster) -> Result<(), ApplyEr
     let api: Api<Secret> = Api::namespaced(client.clone(), &cluster.namespace);
     let parameters = PostParams { field_manager: Some(MANAGER.into()), ..PostParams::default() };
     match api.create(&parameters, &build::secret::build(cluster, bytes)).await {
-        Ok(_) => Ok(tracing::info!("the cluster secret is made")),
+        Ok(_) => {
+            tracing::info!("the cluster secret is made");
+            Ok(())
+        }
         Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(()),
         Err(source) => Err(ApplyError::Kubernetes { what: "make the cluster secret".into(), source }),
     }

@@ -37,6 +37,8 @@ pub struct StatefulSetFacts {
     pub replicas: u32,
     /// The size of volumes in its template. It never changes in place.
     pub claim_size: String,
+    /// Whether it is on its way out, and must be gone before it can be made again.
+    pub deleting: bool,
     /// Whether its controller has seen its newest generation; without that no pod can be called outdated.
     pub observed: bool,
 }

@@ -4,6 +4,7 @@ mod distill;
 
 use std::collections::BTreeMap;
 
+use futures::future::try_join_all;
 use grepzilla_model::ClusterUuid;
 use k8s_openapi::api::core::v1::{Node, PersistentVolumeClaim, Pod};
 use k8s_openapi::api::storage::v1::StorageClass;
@@ -38,8 +39,9 @@ pub async fn observe(
 ) -> kube::Result<Observed> {
     let mut live = BTreeMap::new();
     let mut taken = Vec::new();
-    for kind in ChildKind::ALL {
-        let Some(object) = child(client, cluster, kind).await? else { continue };
+    let children = try_join_all(ChildKind::ALL.map(|kind| child(client, cluster, kind))).await?;
+    for (kind, object) in ChildKind::ALL.into_iter().zip(children) {
+        let Some(object) = object else { continue };
         match distill::stranger(&object, &cluster.uid) {
             None => _ = live.insert(kind, object),
             Some(owner) => {

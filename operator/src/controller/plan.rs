@@ -1,16 +1,18 @@
 //! Step 3, pure: from a validated cluster and the facts to what shall be done now, and what has to wait.
 //!
-//! Each concern has a file of its own and answers for itself: `identity`, `nodes`, `ring`, `volumes`, `rollout`. None of
+//! Each concern has a file of its own and answers for itself: `identity`, `nodes`, `ring`,
+//! `volumes`, `rollout`, `leaders`. None of
 //! them waits: what cannot be done now becomes a [`Wait`], and the next reconcile looks again.
 
 pub mod identity;
+pub mod leaders;
 pub mod nodes;
 pub mod ring;
 pub mod rollout;
 pub mod volumes;
 
 use grepzilla_model::{ClusterUuid, Ring};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::build::ChildKind;
 use super::facts::{Facts, MetadataFacts, SecretFacts};
@@ -66,7 +68,10 @@ pub struct Wait {
     pub action: String,
 }
 
-/// Plans. `now` only decides when a pod that does not become ready is called a halt.
+/// How long something may take before it is called a wait.
+const PATIENCE: SignedDuration = SignedDuration::from_secs(60);
+
+/// Plans. `now` only decides what has taken too long.
 pub fn plan(cluster: &Cluster, facts: &Facts, now: Timestamp) -> Plan {
     let mut waits = Vec::new();
     waits.extend(unreachable(cluster, facts));
@@ -81,7 +86,9 @@ pub fn plan(cluster: &Cluster, facts: &Facts, now: Timestamp) -> Plan {
     };
     let volumes = volumes::decide(cluster, facts, count.replicas, &mut waits);
     let replace = rollout::decide(cluster, facts, now, &mut waits);
-    let secret_is_missing = facts.secret == SecretFacts::Absent && !facts.taken.iter().any(|it| it.0 == ChildKind::ClusterSecret);
+    leaders::look(cluster, facts, now, &mut waits);
+    let secret_is_missing =
+        facts.secret == SecretFacts::Absent && !facts.taken.iter().any(|it| it.0 == ChildKind::ClusterSecret);
     Plan {
         create_identity: identity == Identity::Create,
         create_secret: secret_is_missing,
@@ -102,7 +109,7 @@ fn node_set(
     growth: &volumes::Growth,
 ) -> Option<NodeSet> {
     let Identity::Settled(cluster_uuid) = *identity else { return None };
-    if growth.recreate {
+    if growth.recreate || facts.stateful_set.as_ref().is_some_and(|set| set.deleting) {
         return None;
     }
     let claim_size = facts.stateful_set.as_ref().map_or(&cluster.storage_size.0, |set| &set.claim_size).clone();
@@ -131,7 +138,11 @@ fn progress(
     if *identity == Identity::Create || pods < count.replicas || facts.ready_pods() < count.replicas {
         return Some(Reason::NodesStarting);
     }
-    ring_changes.then_some(Reason::RingChanging)
+    if ring_changes {
+        return Some(Reason::RingChanging);
+    }
+    // Until its controller has seen the StatefulSet nobody knows which pods are outdated.
+    facts.stateful_set.as_ref().is_some_and(|set| set.deleting || !set.observed).then_some(Reason::Applying)
 }
 
 fn unreachable(cluster: &Cluster, facts: &Facts) -> Option<Wait> {

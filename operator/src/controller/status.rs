@@ -1,8 +1,8 @@
 //! Step 6: what is answered. Derived from the facts alone each time; the former status only lends the moments at which
 //! something began. Written only when it differs.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::api::{Api, Patch, PatchParams};
 use kube::{Client, ResourceExt};
 use serde_json::json;
@@ -65,7 +65,11 @@ pub fn derive(resource: &GrepzillaCluster, findings: &Findings<'_>, now: Timesta
 }
 
 /// Writes a status if it is not the one that is there. A resource of the same name but another UID is not touched.
-pub async fn write(client: &Client, resource: &GrepzillaCluster, status: &GrepzillaClusterStatus) -> kube::Result<bool> {
+pub async fn write(
+    client: &Client,
+    resource: &GrepzillaCluster,
+    status: &GrepzillaClusterStatus,
+) -> kube::Result<bool> {
     if resource.status.as_ref() == Some(status) {
         return Ok(false);
     }
@@ -94,7 +98,7 @@ fn count(status: &mut GrepzillaClusterStatus, facts: &Facts) {
 }
 
 fn judge(cluster: &Cluster, facts: &Facts, plan: &Plan, waits: &[Wait], unfinished: bool) -> [Reason; 4] {
-    let busy = plan.progress.or(unfinished.then_some(Reason::RingChanging));
+    let busy = plan.progress.or(unfinished.then_some(Reason::Applying));
     let progressing = match busy {
         _ if cluster.paused => Reason::LeftAlone,
         Some(reason) => reason,
@@ -115,6 +119,7 @@ fn available(facts: &Facts) -> Reason {
     match (&facts.metadata, facts.ring(), facts.led_shards()) {
         _ if !formed => Reason::Forming,
         (MetadataFacts::OutOfTouch { .. }, ..) if facts.ready_pods() > 0 => Reason::ShardsUnknown,
+        (MetadataFacts::InTouch(cluster), ..) if cluster.uuid != facts.recorded_uuid => Reason::ShardsLeaderless,
         (MetadataFacts::InTouch(_), None, _) => Reason::Forming,
         _ if facts.ready_pods() == 0 => Reason::NoNodeReady,
         (_, Some(ring), Some(led)) if led as usize == ring.targets.len() => Reason::AllShardsLed,
@@ -136,12 +141,7 @@ fn degraded(facts: &Facts) -> Reason {
     }
 }
 
-fn condition(
-    reason: Reason,
-    generation: i64,
-    former: Option<&GrepzillaClusterStatus>,
-    now: Timestamp,
-) -> Condition {
+fn condition(reason: Reason, generation: i64, former: Option<&GrepzillaClusterStatus>, now: Timestamp) -> Condition {
     let (word, kind, truth, message) = reason.entry();
     let before = former.and_then(|former| former.conditions.iter().find(|it| it.type_ == kind.as_str()));
     let unchanged = before.filter(|before| before.status == truth.as_str());

@@ -72,10 +72,8 @@ pub const INGEST_BODY: CelRule = (
 );
 
 /// A document is part of a batch.
-pub const INGEST_DOCUMENT: CelRule = (
-    "quantity(self.documentBytesMax).compareTo(quantity('8Mi')) <= 0",
-    "ingest.documentBytesMax must be at most 8Mi",
-);
+pub const INGEST_DOCUMENT: CelRule =
+    ("quantity(self.documentBytesMax).compareTo(quantity('8Mi')) <= 0", "ingest.documentBytesMax must be at most 8Mi");
 
 /// A value is part of a document.
 pub const INGEST_VALUE: CelRule = (

@@ -243,7 +243,6 @@ pub struct ServiceSpec {
 
 /// The type of a Service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[expect(clippy::enum_variant_names, reason = "these are Kubernetes' own words")]
 pub enum ServiceKind {
     /// Reached within the Kubernetes cluster.
     #[default]
@@ -262,12 +261,7 @@ impl Default for StorageSpec {
 
 impl Default for WalSpec {
     fn default() -> WalSpec {
-        WalSpec {
-            fsync: Fsync::Always,
-            fsync_interval: "100ms".into(),
-            max_bytes: "64Mi".into(),
-            max_age: "5m".into(),
-        }
+        WalSpec { fsync: Fsync::Always, fsync_interval: "100ms".into(), max_bytes: "64Mi".into(), max_age: "5m".into() }
     }
 }
 

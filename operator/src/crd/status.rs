@@ -88,6 +88,8 @@ pub enum Gate {
     ShardsDiffer,
     /// A node that should go holds shards.
     NodeHoldsShards,
+    /// A shard is without a leader although its node runs.
+    ShardLeaderless,
     /// A pod has no Kubernetes node to run on.
     PodNotScheduled,
     /// An object of this name belongs to somebody else.
@@ -160,6 +162,7 @@ reasons! {
     LeftAlone: Progressing is False, "the cluster is paused";
     NodesStarting: Progressing is True, "nodes are starting";
     NodesLeaving: Progressing is True, "nodes are leaving";
+    Applying: Progressing is True, "what was written is taking effect";
     RingChanging: Progressing is True, "the ring is being written";
     RollingOut: Progressing is True, "pods are being replaced one at a time";
     VolumesGrowing: Progressing is True, "volumes are growing";

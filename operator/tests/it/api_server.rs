@@ -6,9 +6,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use kube::api::Api;
+use kube::Client;
 use kube::config::{AuthInfo, Config, KubeConfigOptions, Kubeconfig};
-use kube::{Client, core::DynamicObject};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -38,11 +37,15 @@ impl ApiServer {
         let [port, etcd_port, etcd_peer_port] = free_ports();
         let mut server = ApiServer { processes: Vec::new(), folder, port, etcd_port };
         server.spawn("etcd", &etcd_arguments(server.folder.path(), etcd_port, etcd_peer_port));
-        server.write("tokens.csv", &format!("{ADMIN_TOKEN},admin,admin,system:masters\n{OPERATOR_TOKEN},{OPERATOR_USER},o\n"));
-        server.write("audit.yaml", "{apiVersion: audit.k8s.io/v1, kind: Policy, omitStages: [RequestReceived], rules: [{level: Metadata}]}");
-        let key = rcgen::KeyPair::generate().expect("a key");
-        server.write("signing.key", &key.serialize_pem());
-        server.write("signing.pub", &key.public_key_pem());
+        server.write(
+            "tokens.csv",
+            &format!("{ADMIN_TOKEN},admin,admin,system:masters\n{OPERATOR_TOKEN},{OPERATOR_USER},o\n"),
+        );
+        let audit = json!({
+            "apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived"],
+            "rules": [{"level": "Metadata"}],
+        });
+        server.write("audit.yaml", &audit.to_string());
         server.spawn("kube-apiserver", &api_server_arguments(server.folder.path(), port, etcd_port));
         server.wait_until_ready().await;
         server
@@ -89,7 +92,7 @@ impl ApiServer {
     async fn wait_until_ready(&self) {
         let began = Instant::now();
         let client = self.admin().await;
-        let request = || http::Request::get("/readyz").body(Vec::new()).expect("a request");
+        let request = || axum::http::Request::get("/readyz").body(Vec::new()).expect("a request");
         while client.request_text(request()).await.is_err() {
             assert!(began.elapsed() < START, "the API server does not start: {}", self.read("kube-apiserver.log"));
             tokio::time::sleep(Duration::from_millis(200)).await;
@@ -152,18 +155,11 @@ fn api_server_arguments(folder: &Path, port: u16, etcd_port: u16) -> Vec<String>
         "--authorization-mode=RBAC".into(),
         "--disable-admission-plugins=ServiceAccount".into(),
         "--service-account-issuer=https://kubernetes.default.svc".into(),
-        format!("--service-account-signing-key-file={}", file("signing.key")),
-        format!("--service-account-key-file={}", file("signing.pub")),
+        // It makes this pair for itself before it looks for the two files.
+        format!("--service-account-signing-key-file={}", file("certificates/apiserver.key")),
+        format!("--service-account-key-file={}", file("certificates/apiserver.crt")),
         "--service-cluster-ip-range=10.98.0.0/16".into(),
         format!("--audit-policy-file={}", file("audit.yaml")),
         format!("--audit-log-path={}", file("audit.log")),
     ]
-}
-
-/// The API for objects of any kind, in a namespace.
-pub(crate) fn objects<K>(client: &Client, namespace: &str) -> Api<DynamicObject>
-where
-    K: kube::Resource<DynamicType = ()>,
-{
-    Api::namespaced_with(client.clone(), namespace, &kube::core::ApiResource::erase::<K>(&()))
 }

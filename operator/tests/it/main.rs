@@ -4,3 +4,4 @@ mod api_server;
 mod chart;
 mod life;
 mod tools;
+mod twin;

@@ -39,6 +39,7 @@ pub(super) fn stateful_set(object: &DynamicObject) -> Option<(StatefulSetFacts, 
         resource_version: set.resource_version()?,
         replicas: u32::try_from(set.spec.replicas.unwrap_or(1)).unwrap_or(0),
         claim_size: size.map(|size| size.0.clone()).unwrap_or_default(),
+        deleting: set.metadata.deletion_timestamp.is_some(),
         observed: status.observed_generation.is_some() && status.observed_generation == set.metadata.generation,
     };
     Some((facts, status.update_revision.unwrap_or_default()))
@@ -177,7 +178,7 @@ mod tests {
             "status": {"conditions": [{"type": "Ready", "status": "True"}]},
         }));
         let zones = BTreeMap::from([("worker".to_owned(), "zone-a".to_owned())]);
-        let facts = &pods("logs", &[leaving.clone()], Some("r2"), &zones)[&0];
+        let facts = &pods("logs", std::slice::from_ref(&leaving), Some("r2"), &zones)[&0];
         assert!(facts.deleting && !facts.ready && facts.outdated);
         assert_eq!(facts.placement, Placement::Zone("zone-a".into()));
         assert!(!pods("logs", &[leaving], None, &zones)[&0].outdated, "without a revision nothing is outdated");
@@ -198,9 +199,7 @@ mod tests {
         let object = |owners: serde_json::Value| -> DynamicObject {
             serde_json::from_value(json!({"metadata": {"name": "logs", "ownerReferences": owners}})).expect("an object")
         };
-        let owner = |uid: &str| {
-            json!([{"apiVersion": "grepzilla.io/v1alpha1", "kind": "GrepzillaCluster", "name": "logs", "uid": uid, "controller": true}])
-        };
+        let owner = |uid: &str| json!([{"apiVersion": "grepzilla.io/v1alpha1", "kind": "GrepzillaCluster", "name": "logs", "uid": uid, "controller": true}]);
         assert_eq!(stranger(&object(owner("u1")), "u1"), None);
         assert_eq!(stranger(&object(owner("u0")), "u1").as_deref(), Some("GrepzillaCluster/logs (UID u0)"));
         assert!(stranger(&object(json!([])), "u1").is_some());

@@ -68,6 +68,7 @@ fn mismatch(cluster: &Cluster, found: ClusterUuid, known: ClusterUuid) -> Wait {
         object: format!("etcd{root}"),
         since: None,
         message: format!("etcd holds cluster {found} under {root}, but volumes belong to cluster {known}"),
-        action: "point the cluster at the etcd it was made with, or delete the volume claims of the other cluster".into(),
+        action: "point the cluster at the etcd it was made with, or delete the volume claims of the other cluster"
+            .into(),
     }
 }

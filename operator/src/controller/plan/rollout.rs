@@ -3,15 +3,12 @@
 //! that is not ready is replaced at once: that is how a bad rollout heals by fixing the spec alone.
 
 use grepzilla_api::contract::node_name;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
-use super::Wait;
+use super::{PATIENCE, Wait};
 use crate::controller::facts::{Facts, PodFacts};
 use crate::controller::validate::Cluster;
 use crate::crd::status::Gate;
-
-/// How long a replaced pod may take to become ready before the status calls it a halt.
-pub const PATIENCE: SignedDuration = SignedDuration::from_secs(60);
 
 /// A pod to be deleted, exactly as it was seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +26,7 @@ pub fn decide(cluster: &Cluster, facts: &Facts, now: Timestamp, waits: &mut Vec<
     let set = facts.stateful_set.as_ref()?;
     let nobody_leaves = facts.pods.values().all(|pod| !pod.deleting);
     let mut outdated = facts.pods.iter().rev().filter(|(_, pod)| pod.outdated).peekable();
-    if !set.observed || !nobody_leaves || outdated.peek().is_none() {
+    if set.deleting || !set.observed || !nobody_leaves || outdated.peek().is_none() {
         return None;
     }
     let replacement = |(ordinal, pod): (&u32, &PodFacts)| Replacement {

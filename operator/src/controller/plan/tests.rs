@@ -9,7 +9,8 @@ use crate::fixtures;
 /// A plan as a reader wants to see it.
 fn tell(plan: &Plan) -> String {
     let mut text = String::new();
-    let mut line = |arguments: std::fmt::Arguments<'_>| text.write_fmt(format_args!("{arguments}\n")).expect("a string");
+    let mut line =
+        |arguments: std::fmt::Arguments<'_>| text.write_fmt(format_args!("{arguments}\n")).expect("a string");
     line(format_args!("create identity: {}, create secret: {}", plan.create_identity, plan.create_secret));
     match &plan.stateful_set {
         Some(set) => line(format_args!("stateful set: {} pods, volumes of {}", set.replicas, set.claim_size)),
@@ -78,8 +79,7 @@ fn a_pod_without_a_place_is_named_as_a_blocker() {
     fixtures::metadata(&mut facts).ring = None;
     let pod = facts.pods.get_mut(&1).expect("pod 1");
     pod.ready = false;
-    pod.placement =
-        Placement::Unschedulable { reason: "0/3 nodes are available".into(), since: Some(fixtures::now()) };
+    pod.placement = Placement::Unschedulable { reason: "0/3 nodes are available".into(), since: Some(fixtures::now()) };
     insta::assert_snapshot!(planned(&fixtures::minimal(), &facts));
 }
 
@@ -181,8 +181,9 @@ fn pods_of_an_older_template_are_replaced_one_at_a_time_while_all_are_ready() {
     canary.deleting = true;
     assert_eq!(plan(&fixtures::minimal(), &facts, fixtures::now()).replace, None, "the canary is on its way");
     facts.stateful_set.as_mut().expect("a set").observed = false;
-    facts.pods.get_mut(&2).expect("pod 2").deleting = false;
-    assert_eq!(plan(&fixtures::minimal(), &facts, fixtures::now()).replace, None, "the new template is not known yet");
+    facts.pods.values_mut().for_each(|pod| (pod.deleting, pod.outdated) = (false, false));
+    let plan = plan(&fixtures::minimal(), &facts, fixtures::now());
+    assert_eq!((plan.replace, plan.progress), (None, Some(Reason::Applying)), "the new template is not known yet");
 }
 
 #[test]
@@ -198,6 +199,15 @@ fn a_canary_that_does_not_become_ready_halts_the_rollout() {
 }
 
 #[test]
+fn shards_that_nobody_leads_although_their_node_runs_are_a_blocker() {
+    let mut facts = fixtures::running(3, 3);
+    fixtures::metadata(&mut facts).shards.values_mut().take(4).for_each(|shard| shard.led = false);
+    insta::assert_snapshot!(planned(&fixtures::minimal(), &facts));
+    facts.pods.values_mut().for_each(|pod| pod.ready_since = Some(fixtures::now()));
+    assert_eq!(plan(&fixtures::minimal(), &facts, fixtures::now()).waits, [], "it may take a while");
+}
+
+#[test]
 fn volumes_grow_without_touching_pods_where_their_class_allows_it() {
     let cluster = Cluster { storage_size: "30Gi".into(), ..fixtures::minimal() };
     let mut facts = fixtures::running(3, 3);
@@ -205,6 +215,9 @@ fn volumes_grow_without_touching_pods_where_their_class_allows_it() {
     facts.claims.values_mut().for_each(|claim| claim.expandable = true);
     insta::assert_snapshot!("growth", planned(&cluster, &facts));
     facts.claims.values_mut().for_each(|claim| (claim.requested_bytes, claim.grown) = (30 << 30, false));
+    facts.stateful_set.as_mut().expect("a set").deleting = true;
+    let leaving = plan(&cluster, &facts, fixtures::now());
+    assert_eq!((leaving.volumes.recreate, leaving.stateful_set), (false, None), "it has to be gone first");
     facts.stateful_set = None;
     let again = plan(&cluster, &facts, fixtures::now());
     assert_eq!(again.stateful_set.map(|set| set.claim_size).as_deref(), Some("30Gi"));

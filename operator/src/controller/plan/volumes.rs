@@ -37,9 +37,10 @@ pub fn decide(cluster: &Cluster, facts: &Facts, replicas: u32, waits: &mut Vec<W
     }
     let claims: Vec<u32> = small().map(|(ordinal, _)| *ordinal).collect();
     let template = facts.stateful_set.as_ref().and_then(|set| ByteQuantity(set.claim_size.clone()).bytes());
-    let recreate = template.is_some_and(|bytes| bytes < wanted);
+    let outgrown = template.is_some_and(|bytes| bytes < wanted);
+    let recreate = outgrown && facts.stateful_set.as_ref().is_some_and(|set| !set.deleting);
     let resizing = facts.claims.range(..replicas).any(|(_, claim)| !claim.grown);
-    Growth { under_way: !claims.is_empty() || recreate || resizing, claims, recreate }
+    Growth { under_way: !claims.is_empty() || outgrown || resizing, claims, recreate }
 }
 
 fn not_expandable(cluster: &Cluster, ordinal: u32) -> Wait {

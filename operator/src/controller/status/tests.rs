@@ -71,11 +71,8 @@ fn a_transition_time_moves_only_with_its_condition() {
     resource.status = Some(status_of(&fixtures::running(3, 3)));
     let later = "2026-11-23T11:00:00Z".parse().expect("a time");
     let status = derived(&resource, &fixtures::out_of_touch(fixtures::running(3, 3)), later);
-    let moved: Vec<(&str, bool)> = status
-        .conditions
-        .iter()
-        .map(|it| (it.type_.as_str(), it.last_transition_time == Time(later)))
-        .collect();
+    let moved: Vec<(&str, bool)> =
+        status.conditions.iter().map(|it| (it.type_.as_str(), it.last_transition_time == Time(later))).collect();
     assert_eq!(
         moved,
         [("Available", true), ("Progressing", false), ("Degraded", true), ("Reconciled", true)],
