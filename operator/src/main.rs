@@ -27,7 +27,7 @@ EXAMPLES
     spec: { nodes: 3 }
 
 LOGS
-  JSON on stderr; RUST_LOG chooses what is told (default: info)."
+  JSON on stderr; GREPZILLA_LOG chooses what is told (default: info)."
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -54,7 +54,7 @@ async fn main() -> anyhow::Result<()> {
 }
 
 async fn run(args: OperatorArgs) -> anyhow::Result<()> {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
+    let filter = tracing_subscriber::EnvFilter::try_from_env("GREPZILLA_LOG").unwrap_or_else(|_| "info".into());
     tracing_subscriber::fmt().json().with_span_list(false).with_env_filter(filter).with_writer(std::io::stderr).init();
     rustls::crypto::aws_lc_rs::default_provider()
         .install_default()
