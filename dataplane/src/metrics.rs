@@ -8,12 +8,14 @@ use prometheus::{Registry, TextEncoder};
 use crate::metrics::ingest::IngestMetrics;
 use crate::metrics::peers::PeerMetrics;
 use crate::metrics::search::SearchMetrics;
+use crate::metrics::store::StoreErrors;
 use crate::node::Node;
 
 pub(crate) mod ingest;
 pub(crate) mod peers;
 pub(crate) mod search;
 mod state;
+pub(crate) mod store;
 
 /// The upper bounds of every histogram of request times, in seconds.
 const SECONDS_BOUNDS: [f64; 14] =
@@ -29,9 +31,10 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    /// Everything at zero.
-    pub(crate) fn new() -> Result<Metrics, prometheus::Error> {
+    /// Everything at zero, but for the errors of the metadata store, which are counted from before there is a server.
+    pub(crate) fn new(store_errors: &StoreErrors) -> Result<Metrics, prometheus::Error> {
         let registry = Registry::new();
+        registry.register(Box::new(store_errors.by_operation.clone()))?;
         let (ingest, search) = (IngestMetrics::new(&registry)?, SearchMetrics::new(&registry)?);
         let peers = PeerMetrics::new(&registry)?;
         Ok(Metrics { registry, ingest, search, peers })

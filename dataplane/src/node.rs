@@ -13,6 +13,7 @@ use grepzilla_cluster::topology::Topology;
 use grepzilla_model::{ClusterUuid, Epoch, Incarnation, NodeName, ShardId};
 use tokio::sync::watch;
 
+use crate::metrics::store::StoreErrors;
 pub use crate::node::secret::{ClusterSecret, SecretError};
 pub use crate::shards::table::LeaderShard;
 use crate::shards::table::{LocalShard, ShardTable};
@@ -33,6 +34,7 @@ pub struct Node {
     pub incarnation: Incarnation,
     /// What guards the peer port; only in a cluster.
     pub secret: Option<ClusterSecret>,
+    pub(crate) store_errors: StoreErrors,
     topology: watch::Receiver<Arc<Topology>>,
     registration: watch::Receiver<RegistrationState>,
     shards: Arc<ShardTable>,
@@ -78,12 +80,24 @@ pub(crate) struct NodeParts {
     pub(crate) registration: watch::Receiver<RegistrationState>,
     pub(crate) shards: Arc<ShardTable>,
     pub(crate) signals: ShutdownSignals,
+    pub(crate) store_errors: StoreErrors,
 }
 
 impl Node {
     pub(crate) fn new(parts: NodeParts) -> Node {
-        let NodeParts { config, name, cluster, incarnation, secret, topology, registration, shards, signals } = parts;
-        Node { config, name, cluster, incarnation, secret, topology, registration, shards, signals }
+        let NodeParts {
+            config,
+            name,
+            cluster,
+            incarnation,
+            secret,
+            topology,
+            registration,
+            shards,
+            signals,
+            store_errors,
+        } = parts;
+        Node { config, name, cluster, incarnation, secret, topology, registration, shards, signals, store_errors }
     }
 
     /// What is known of the cluster at this moment; there is always a ring. Cheap; it does not change under the caller.

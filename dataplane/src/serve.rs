@@ -28,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 use crate::bootstrap::{self, Origin};
 use crate::identity::DataFolder;
 use crate::membership::Follower;
+use crate::metrics::store::{CountingStore, StoreErrors};
 use crate::node::{Node, NodeParts};
 use crate::server;
 use crate::shards::table::ShardTable;
@@ -97,6 +98,8 @@ impl Running {
     fn start(startup: Startup, folder: Arc<DataFolder>, ports: Ports, origin: Origin) -> anyhow::Result<Running> {
         let addresses = ports.advertised(&origin.host)?;
         let Origin { store, keys, cluster, name, secret, topology, memory, .. } = origin;
+        let store_errors = StoreErrors::new().context("declaring a metric")?;
+        let store = CountingStore::wrap(store, &store_errors);
         let (signals, close_shards, leave) =
             (ShutdownSignals::new(), CancellationToken::new(), CancellationToken::new());
         let mut tasks = Tasks::default();
@@ -128,6 +131,7 @@ impl Running {
             registration: registration.state(),
             shards,
             signals: signals.clone(),
+            store_errors,
         }));
 
         let (stop_watching, stop_following, stop_registration) = (leave.clone(), leave.clone(), leave.clone());

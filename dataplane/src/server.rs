@@ -23,6 +23,7 @@ pub(crate) mod app;
 pub(crate) mod body;
 mod observe;
 mod routes;
+mod stall;
 pub(crate) mod trace;
 
 /// A server that could not begin.

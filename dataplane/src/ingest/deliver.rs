@@ -53,8 +53,10 @@ pub(crate) enum AppendFailure {
     NoLeader { reason: String },
     #[error("{reason}")]
     NotLeader { reason: String },
-    #[error("the log does not take the batch now")]
-    Refused(#[from] AppendError),
+    #[error("{backlog_bytes} bytes are waiting for the log, more are not taken")]
+    QueueFull { backlog_bytes: usize, backlog_ms: u64 },
+    #[error(transparent)]
+    Refused(AppendError),
     #[error("the batch was sent to the log, and no answer came in time: it may be stored or not")]
     NoAnswer,
     #[error(transparent)]
@@ -69,7 +71,9 @@ impl AppendFailure {
             AppendFailure::NoLeader { .. } => Failure::unavailable("no_leader", message),
             AppendFailure::NotLeader { .. } => Failure::new(StatusCode::MISDIRECTED_REQUEST, NOT_LEADER, message),
             AppendFailure::NoAnswer => Failure::unavailable(UNKNOWN_OUTCOME, message),
-            AppendFailure::Refused(error) => of_log(shard, &error),
+            AppendFailure::QueueFull { backlog_bytes, backlog_ms } => Failure::unavailable("queue_full", message)
+                .details(json!({ "backlog_bytes": backlog_bytes, "backlog_ms": backlog_ms })),
+            AppendFailure::Refused(error) => of_log(&error, message),
             AppendFailure::Peer(PeerFailure::Unreachable { .. }) => Failure::unavailable("unreachable", message),
             AppendFailure::Peer(PeerFailure::NoAnswer { .. }) => {
                 let message = format!("{message}; the documents may be stored or not");
@@ -82,17 +86,14 @@ impl AppendFailure {
     }
 }
 
-fn of_log(shard: ShardId, error: &AppendError) -> Failure {
-    let message = format!("shard {shard}: {error}");
+fn of_log(error: &AppendError, message: String) -> Failure {
     match error {
-        AppendError::QueueFull { backlog_bytes } => {
-            Failure::unavailable("queue_full", message).details(json!({ "backlog_bytes": backlog_bytes }))
-        }
         AppendError::NoSpace => Failure::new(StatusCode::INSUFFICIENT_STORAGE, "no_space", message).retry_after(10),
         AppendError::TooLarge { bytes, bytes_max } => {
             Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "batch_too_large", message)
                 .details(json!({ "batch_bytes": bytes, "limit_bytes": bytes_max }))
         }
+        AppendError::QueueFull { .. } => Failure::unavailable("queue_full", message),
         AppendError::NoEpoch | AppendError::StaleEpoch { .. } | AppendError::Closed => {
             Failure::unavailable("no_leader", message)
         }
@@ -195,10 +196,26 @@ pub(crate) async fn append_here(
         // Whoever waited may have given up; the batch is in the log all the same.
         let _ = sender.send(outcome);
     };
-    leader.log.append(batch, Box::new(done))?;
+    leader.log.append(batch, Box::new(done)).map_err(|error| of_append(leader, error))?;
     let answered = timeout_at(deadline, receiver).await.map_err(|_| AppendFailure::NoAnswer)?;
-    let appended = answered.map_err(|_| AppendFailure::NoAnswer)??;
+    let appended = answered.map_err(|_| AppendFailure::NoAnswer)?.map_err(|error| of_append(leader, error))?;
     let Appended { epoch, first_seq, last_seq, durability } = appended;
     tracing::info!(shard = %leader.shard, %epoch, %first_seq, %last_seq, "appended frame");
     Ok(AppendAnswer { epoch, first_seq, last_seq, durability })
+}
+
+fn of_append(leader: &LeaderShard, error: AppendError) -> AppendFailure {
+    match error {
+        AppendError::QueueFull { backlog_bytes } => {
+            AppendFailure::QueueFull { backlog_bytes, backlog_ms: backlog_ms(leader, backlog_bytes) }
+        }
+        error => AppendFailure::Refused(error),
+    }
+}
+
+/// How long a backlog will take, going by what the log's syncs have taken for each byte so far.
+fn backlog_ms(leader: &LeaderShard, backlog_bytes: usize) -> u64 {
+    let log = leader.log.stats().log;
+    let seconds_per_byte = log.fsync.seconds / log.bytes_written.max(1) as f64;
+    (backlog_bytes as f64 * seconds_per_byte * 1e3).ceil() as u64
 }

@@ -264,3 +264,22 @@ async fn a_log_that_may_only_be_read_takes_no_writes() {
     assert_eq!((shard.log.positions().epoch, cluster.count(0, "needle").await), (Epoch(1), 1));
     assert!(shard.log.positions().committed > SeqNo(0));
 }
+
+#[tokio::test]
+async fn a_log_that_is_behind_says_how_much_waits_and_takes_the_batch_later() {
+    let cluster = Cluster::start_with(1, 1, |config| config.ingest.queue_bytes_max = 1).await;
+    let body = format!("[{{\"a\":\"needle {}\"}}]", "x".repeat(10_000));
+    let answers = futures::future::join_all((0..200).map(|_| cluster.ingest(0, "", body.clone()))).await;
+    let (taken, refused): (Vec<_>, Vec<_>) = answers.into_iter().partition(|(status, _)| *status == StatusCode::OK);
+    assert!(!taken.is_empty() && !refused.is_empty(), "{} taken, {} refused", taken.len(), refused.len());
+    for (status, answer) in refused {
+        assert_eq!(
+            (status, &answer["error"]["code"]),
+            (StatusCode::SERVICE_UNAVAILABLE, &json!("queue_full")),
+            "{answer}"
+        );
+        assert!(answer["error"]["details"]["backlog_ms"].as_u64().is_some_and(|ms| ms > 0), "{answer}");
+    }
+    assert_eq!(cluster.count(0, "needle").await, taken.len() as u64);
+    assert_eq!(cluster.ingest(0, "", body).await.0, StatusCode::OK);
+}

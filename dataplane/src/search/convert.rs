@@ -11,7 +11,6 @@ use serde_json::json;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
-use crate::search::merge::PAGE_BYTES_MAX;
 use crate::server::answer::Failure;
 
 /// A query as the engine takes it.
@@ -81,13 +80,13 @@ pub(super) fn sort_key(key: &HitKey) -> SortKey {
     SortKey { time: TimeNs(key.time_ns), shard: key.shard, seq: key.seq }
 }
 
-/// A shard's answer, cut where its documents weigh more than a page may.
-pub(super) fn found(answer: LeafAnswer, seq: SeqNo, epoch: Epoch, primary: bool) -> LeafFound {
+/// A shard's answer, cut where its documents weigh more than `bytes_max`; one document always passes.
+pub(super) fn found(answer: LeafAnswer, bytes_max: usize, seq: SeqNo, epoch: Epoch, primary: bool) -> LeafFound {
     let LeafAnswer { hits, total, mut more, deadline_hit, budget_hit, metrics } = answer;
     let (mut kept, mut bytes) = (Vec::with_capacity(hits.len()), 0);
     for hit in hits {
         bytes += hit.source.len() + hit.preview.len();
-        if bytes > PAGE_BYTES_MAX && !kept.is_empty() {
+        if bytes > bytes_max && !kept.is_empty() {
             more = true;
             break;
         }

@@ -18,6 +18,7 @@ use tracing::Span;
 
 use crate::node::{Leader, LeaderShard};
 use crate::search::convert;
+use crate::search::merge::PAGE_BYTES_MAX;
 use crate::server::answer::Failure;
 use crate::server::app::App;
 
@@ -83,7 +84,9 @@ async fn search_shard(
         let _entered = span.entered();
         let asked = convert::leaf_request(&query, &request, &leaf, &view, deadline);
         let answer = grepzilla_query::search(&view, &asked);
-        convert::found(answer, leaf.upto.unwrap_or(view.upto()), epoch, primary)
+        // All shards of one answer together weigh no more than a page.
+        let bytes_max = PAGE_BYTES_MAX / request.shards.len().max(1);
+        convert::found(answer, bytes_max, leaf.upto.unwrap_or(view.upto()), epoch, primary)
     };
     let found = tokio::task::spawn_blocking(work).await.map_err(|error| {
         tracing::error!(shard = %shard.shard, %error, "a search panicked");

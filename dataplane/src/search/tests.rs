@@ -232,11 +232,19 @@ async fn bad_searches_get_a_400_that_names_the_limit() {
     let cluster = Cluster::start(1, 1).await;
     for (request, code, named) in [
         (json!({"contains": "x", "sise": 3}), "unknown_field", "`sise`"),
-        (json!({"regex": "(a{1000}){1000}"}), "regex_too_big", "2097152"),
-        (json!({"regex": format!("{}{}", "(".repeat(101), ")".repeat(101))}), "regex_too_deep", "100"),
+        (json!({"regex": "(a{1000}){1000}"}), "regex_too_big", &grepzilla_query::REGEX_BYTES_MAX.to_string()),
+        (
+            json!({"regex": format!("{}{}", "(".repeat(101), ")".repeat(101))}),
+            "regex_too_deep",
+            &grepzilla_query::REGEX_DEPTH_MAX.to_string(),
+        ),
         (json!({"regex": "a[b"}), "regex_syntax", "byte 1"),
         (json!({"contains": ""}), "empty_pattern", "empty"),
-        (json!({"contains": "x".repeat(5_000)}), "pattern_too_long", "4096"),
+        (
+            json!({"contains": "x".repeat(grepzilla_query::PATTERN_BYTES_MAX + 1)}),
+            "pattern_too_long",
+            &grepzilla_query::PATTERN_BYTES_MAX.to_string(),
+        ),
         (json!({"contains": "x", "shards": [4]}), "unknown_shard", "4"),
         (json!({"contains": "x", "page": {"size": 1001}}), "out_of_range", "from 0 to 1000"),
     ] {

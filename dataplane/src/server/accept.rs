@@ -24,12 +24,15 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
+use crate::server::stall::StallGuard;
 use crate::shutdown::ShutdownSignals;
 
 /// Connections of one port at once; more wait in the kernel's queue.
 const CONNECTIONS_MAX: usize = 4_096;
 /// What a client may take until its first request has arrived, and for the headers of each one after it.
 pub(super) const HEADER_TIME_MAX: Duration = Duration::from_secs(30);
+/// What a client may pause while it reads its answer.
+const STALL_TIME_MAX: Duration = Duration::from_secs(60);
 /// Requests at once on one HTTP/2 connection.
 const STREAMS_MAX: u32 = 128;
 /// Bytes of the headers of one request.
@@ -115,7 +118,7 @@ async fn serve_connection(stream: TcpStream, router: Router, header_time_max: Du
         }
     });
     let builder = builder(header_time_max);
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(StallGuard::new(stream, STALL_TIME_MAX)), service));
     // The header timeout of HTTP/1 begins only when the version is known, so the first request has a timer of its own.
     let mut first_request = pin!(sleep(header_time_max));
     let (mut waiting, mut finishing) = (true, false);

@@ -24,6 +24,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
+use crate::metrics::store::StoreErrors;
 use crate::node::{ClusterSecret, Node, NodeParts};
 use crate::server::{ServeError, serve};
 use crate::shards::table::{LeaderShard, LocalShard, ShardTable};
@@ -75,7 +76,7 @@ impl Cluster {
             let dir = folder.path().join(index.to_string());
             std::fs::create_dir(&dir).expect("makes a folder");
             let led = (0..shards).map(ShardId).filter(|shard| shard.0 as usize % nodes == index);
-            let led = led.map(|shard| (shard, open(&dir, shard))).collect();
+            let led = led.map(|shard| (shard, open(&dir, shard, &config))).collect();
             running.push(TestNode::start(index, config, picture.clone(), led, http, peer));
         }
         Cluster { nodes: running, client: client(), _folder: folder }
@@ -143,6 +144,7 @@ impl TestNode {
             registration,
             shards: table.clone(),
             signals: signals.clone(),
+            store_errors: StoreErrors::new().expect("well named"),
         }));
         let server = tokio::spawn(serve(node.clone(), http, Some(peer), signals.clone()));
         TestNode { node, api, peer: peer_address, picture, table, signals, server }
@@ -192,8 +194,9 @@ fn address(listener: &TcpListener) -> SocketAddr {
     listener.local_addr().expect("a bound listener has an address")
 }
 
-fn open(dir: &std::path::Path, shard: ShardId) -> Arc<LeaderShard> {
-    let options = ShardOptions { wal_bytes_max: 1 << 20, ..ShardOptions::default() };
+fn open(dir: &std::path::Path, shard: ShardId, config: &NodeConfig) -> Arc<LeaderShard> {
+    let queue_bytes_max = config.ingest.queue_bytes_max as usize;
+    let options = ShardOptions { wal_bytes_max: 1 << 20, queue_bytes_max, ..ShardOptions::default() };
     let path = dir.join(shard.to_string());
     let log = Shard::open(Arc::new(RealDisk), &path, CLUSTER, shard, options, &|_, _| {}).expect("opens");
     log.start_epoch(Epoch(1)).expect("starts");

@@ -143,6 +143,7 @@ async fn the_metrics_have_the_promised_names_and_move() {
         ("shard_leader{shard=\"0\"}", 1.0),
         ("shard_leader{shard=\"1\"}", 1.0),
         ("hot_size", 1.0),
+        ("etcd_errors_total{op=\"commit\"}", 0.0),
         ("grepzilla_ingest_documents_total{outcome=\"appended\"}", 1.0),
         ("grepzilla_ingest_documents_total{outcome=\"refused\"}", 1.0),
         ("grepzilla_search_requests_total{status=\"200\"}", 1.0),
