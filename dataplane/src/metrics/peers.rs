@@ -36,22 +36,42 @@ impl PeerMetrics {
             Opts::new("grepzilla_peer_requests_total", "Requests to other nodes, by what they ask and how they ended."),
             &["operation", "outcome"],
         )?;
+        for operation in PeerOperation::ALL {
+            for outcome in PeerOutcome::ALL {
+                requests.with_label_values(&[operation.word(), outcome.word()]);
+            }
+        }
         registry.register(Box::new(requests.clone()))?;
         Ok(PeerMetrics { requests })
     }
 
     /// A request ended.
     pub(crate) fn ended(&self, operation: PeerOperation, outcome: PeerOutcome) {
-        let operation = match operation {
+        self.requests.with_label_values(&[operation.word(), outcome.word()]).inc();
+    }
+}
+
+impl PeerOperation {
+    const ALL: [PeerOperation; 2] = [PeerOperation::Append, PeerOperation::Search];
+
+    fn word(self) -> &'static str {
+        match self {
             PeerOperation::Append => "append",
             PeerOperation::Search => "search",
-        };
-        let outcome = match outcome {
+        }
+    }
+}
+
+impl PeerOutcome {
+    const ALL: [PeerOutcome; 4] =
+        [PeerOutcome::Done, PeerOutcome::Refused, PeerOutcome::Unreachable, PeerOutcome::NoAnswer];
+
+    fn word(self) -> &'static str {
+        match self {
             PeerOutcome::Done => "done",
             PeerOutcome::Refused => "refused",
             PeerOutcome::Unreachable => "unreachable",
             PeerOutcome::NoAnswer => "no_answer",
-        };
-        self.requests.with_label_values(&[operation, outcome]).inc();
+        }
     }
 }
