@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::file_header::{FILE_HEADER_BYTES, FileHeader, FileState, LogOwner};
 use super::frame::FrameType;
-use super::name::FileNo;
+use super::name::{FileNo, file_name};
 use super::sizes::LogSizes;
 use super::writer::{NewFrame, PreparedFile, WalFile};
 use super::{encode_payload, recover};
@@ -183,4 +183,38 @@ fn frames_with_good_checksums_that_do_not_continue_the_log_are_corruption() {
         let found = recovered(machine.boot());
         assert!(matches!(found, Err(OpenError::Corrupt(_))), "{what}: {found:?}");
     }
+}
+
+#[test]
+fn a_sealed_file_whose_successor_is_gone_is_corruption() {
+    let machine = Machine::new(1);
+    two_files(&machine.boot());
+    machine.plant(&Path::new(DIR).join("replica.json"), REPLICA_JSON.to_vec());
+    machine.vanish(&Path::new(DIR).join(file_name(Epoch(1), FileNo(2))));
+    match recovered(machine.boot()) {
+        Err(OpenError::Corrupt(corruption)) => assert!(corruption.expected.contains("its SEAL names"), "{corruption}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_dropped_frame_shows_in_the_chain() {
+    let machine = Machine::new(1);
+    let disk = machine.boot();
+    create_dirs(disk.as_ref(), Path::new(DIR)).expect("made");
+    let mut file = WalFile::begin(prepared(&disk, 1), None);
+    file.push(frame(FrameType::EpochStart, 1, &[]));
+    file.push(frame(FrameType::Pad, 2, &[]));
+    file.push(frame(FrameType::Pad, 2, &[]));
+    let payload = encode_payload(&batch());
+    file.push(frame(FrameType::Data, 2, &payload));
+    file.write().and_then(|()| file.sync()).expect("the twin is well");
+    let path = file.path().to_owned();
+    let mut bytes = machine.files()[&path].clone();
+    machine.plant(&Path::new(DIR).join("replica.json"), REPLICA_JSON.to_vec());
+    assert_eq!(recovered(machine.duplicate(1).boot()).expect("good").len(), 1);
+    // Without the first of two frames of the same content nothing but the chain is wrong.
+    bytes.drain(FILE_HEADER_BYTES + 64..FILE_HEADER_BYTES + 128);
+    machine.plant(&path, bytes);
+    assert_eq!(recovered(machine.boot()).expect("a torn tail").len(), 0);
 }

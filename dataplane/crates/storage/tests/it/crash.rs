@@ -154,34 +154,33 @@ fn a_kill_at_any_step_loses_nothing_acknowledged_and_the_log_goes_on() {
 }
 
 #[test]
-fn a_power_loss_at_any_step_of_recovery_loses_nothing_acknowledged() {
-    for crash_at in [20, 33, 47, 58, 71, 84, 97] {
-        let machine = Machine::new(crash_at);
-        let disk = machine.boot();
-        machine.fail_at(crash_at, Fault::Stop);
+fn a_power_loss_at_any_step_of_recovery_from_a_kill_at_any_step_loses_nothing_acknowledged() {
+    let mut runs = 0;
+    for killed_at in 1..140 {
+        let killed = Machine::new(killed_at);
+        let disk = killed.boot();
+        killed.fail_at(killed_at, Fault::Stop);
         let mut told = Told::default();
         told.live(&disk, FsyncMode::Always);
-        machine.power_loss();
-        let mut recoveries = 0;
-        for step in 1.. {
-            let machine = machine.duplicate(step);
+        // All pairs of steps are twice as many as there is time for.
+        for step in (1 + killed_at % 2..).step_by(2) {
+            let machine = killed.duplicate(step);
             let disk = machine.boot();
             machine.fail_at(step, Fault::Stop);
             drop(open(disk, small(FsyncMode::Always)));
             if machine.steps() < step {
                 break;
             }
-            recoveries += 1;
-            let context = format!("stop at step {crash_at}, then at step {step} of recovery");
-            if step % 2 == 0 {
-                machine.power_loss();
-            }
-            told.check(&machine, FsyncMode::Always, &context);
+            runs += 1;
             machine.power_loss();
-            told.check(&machine, FsyncMode::Always, &context);
+            told.check(
+                &machine,
+                FsyncMode::Always,
+                &format!("kill at step {killed_at}, power loss at step {step} of recovery"),
+            );
         }
-        assert!(recoveries > 10, "recovery has only {recoveries} steps");
     }
+    assert!(runs > 1_000, "only {runs} pairs of steps");
 }
 
 #[test]

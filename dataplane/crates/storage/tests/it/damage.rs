@@ -29,10 +29,7 @@ fn two_lives(close: bool) -> (Files, Documents) {
     for number in 6..9 {
         append(&shard, batch([number], 300)).expect("taken");
     }
-    // The last file is prepared and holds nothing yet.
-    while (logs(&machine.files()).len() as u64) <= shard.stats().log.files {
-        std::thread::yield_now();
-    }
+    wait_until_prepared(&machine, &shard);
     if close {
         shard.close().expect("closed");
     }
@@ -150,6 +147,19 @@ fn a_missing_zeroed_renamed_or_swapped_file_is_noticed() {
             corruption(opened(&swapped));
         }
     }
+}
+
+#[test]
+fn a_prepared_file_that_is_not_empty_is_not_used() {
+    let (mut files, acknowledged) = two_lives(true);
+    let prepared = logs(&files).pop().expect("there are some");
+    let bytes = files.get_mut(&prepared).expect("there");
+    let last = bytes.len() - 1;
+    bytes[last] = 1;
+    let machine = machine_with(&files);
+    let shard = open(machine.boot(), small()).expect("nothing of worth is damaged");
+    assert_eq!((documents(&shard.view()), shard.stats().log.torn_tails), (acknowledged, 1));
+    assert!(!machine.files().contains_key(&prepared));
 }
 
 #[test]

@@ -23,6 +23,7 @@ fn files_are_sealed_at_their_size_and_give_back_what_they_do_not_need() {
     }
     let stats = shard.stats().log;
     assert!((3..=5).contains(&stats.files), "{stats:?}");
+    wait_until_prepared(&machine, &shard);
     shard.close().expect("closed");
     let files = log_files(&machine);
     assert_eq!(files.len() as u64, stats.files + 1, "one is prepared: {files:?}");

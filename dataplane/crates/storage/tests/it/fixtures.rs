@@ -9,6 +9,7 @@ use grepzilla_model::{
     Batch, BodyHash, Bucket, ClusterUuid, IndexName, KeyHash, Record, RecordKind, SeqNo, ShardId, TimeNs,
 };
 use grepzilla_storage::disk::Disk;
+use grepzilla_storage::disk::twin::Machine;
 use grepzilla_storage::hot::HotView;
 use grepzilla_storage::{AppendError, Appended, OpenError, Shard, ShardOptions};
 use uuid::Uuid;
@@ -33,6 +34,14 @@ pub(crate) fn open_and_lead(disk: Arc<dyn Disk>, options: ShardOptions) -> Shard
     let shard = open(disk, options).expect("the shard opens");
     shard.start_epoch(shard.last_epoch().next()).expect("a newer epoch");
     shard
+}
+
+/// Waits until the file that the log will need next is prepared.
+pub(crate) fn wait_until_prepared(machine: &Machine, shard: &Shard) {
+    let is_log = |path: &Path| path.extension().is_some_and(|extension| extension == "wal");
+    while machine.files().keys().filter(|path| is_log(path)).count() as u64 <= shard.stats().log.files {
+        std::thread::yield_now();
+    }
 }
 
 /// The document with this number: about `bytes` long.

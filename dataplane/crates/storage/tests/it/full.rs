@@ -46,6 +46,7 @@ fn a_shard_opens_on_a_full_disk_with_the_file_prepared_before() {
     let machine = Machine::new(1);
     let shard = open_and_lead(machine.boot(), options());
     append(&shard, batch([1], 1000)).expect("taken");
+    wait_until_prepared(&machine, &shard);
     shard.close().expect("closed");
     let used: usize = machine.files().values().map(Vec::len).sum();
     machine.limit_bytes(Some(used as u64));

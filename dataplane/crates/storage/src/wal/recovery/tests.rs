@@ -123,3 +123,20 @@ fn every_flip_and_cut_of_a_log_that_was_not_closed_shows_a_beginning_or_is_refus
         }
     }
 }
+
+#[test]
+fn a_flip_below_what_a_later_frame_knows_as_durable_is_corruption_without_any_checkpoint() {
+    let (mut files, _) = three_files(false);
+    files.remove(&Path::new(DIR).join("checkpoint.json")).expect("there is one");
+    let newest =
+        files.iter().rev().find(|(_, bytes)| bytes.get(4096..4100) == Some(b"GZFR")).expect("a file with frames");
+    let (path, good) = (newest.0.clone(), newest.1.clone());
+    let last = (4096..good.len()).step_by(8).rfind(|at| good[*at..].starts_with(b"GZFR")).expect("a frame");
+    let proven = u64::from_le_bytes(good[last + 40..last + 48].try_into().expect("eight bytes"));
+    assert!(proven > 4096 + 128, "only {proven} bytes are proven");
+    for at in 4096..usize::try_from(proven).expect("small") {
+        let mut bytes = good.clone();
+        bytes[at] ^= 1;
+        assert!(matches!(read(&files, &path, &bytes), Err(OpenError::Corrupt(_))), "byte {at}");
+    }
+}
