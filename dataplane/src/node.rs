@@ -211,3 +211,90 @@ fn unclaimed(topology: &Topology, shard: ShardId) -> String {
         format!("the cluster has no shard {shard}")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use grepzilla_cluster::keyspace::{NodeRecord, NodeState};
+    use grepzilla_model::{NodeIndex, Ring, RingNode, RingNodeState, ShardConfig, ShardState};
+
+    use super::*;
+
+    const SHARD: ShardId = ShardId(0);
+
+    /// A cluster of one shard on `n-1`.
+    fn topology(leader: Option<&str>, registered: &[&str]) -> Topology {
+        let node = RingNode { name: "n-1".into(), zone: String::new(), state: RingNodeState::Active };
+        let ring = Ring {
+            version: 1,
+            feature_level: 1,
+            replication_factor: 1,
+            nodes: BTreeMap::from([(NodeIndex(1), node)]),
+            ranges: Ring::even_ranges(1),
+            targets: BTreeMap::from([(SHARD, vec![NodeIndex(1)])]),
+        };
+        let config = |leader: &str| ShardConfig {
+            epoch: Epoch(3),
+            leader: leader.into(),
+            replicas: Vec::new(),
+            in_sync: vec![leader.into()],
+            min_isr: 1,
+            state: ShardState::Active,
+            lossy: None,
+        };
+        let record = |name: &&str| NodeRecord {
+            name: (*name).into(),
+            api: format!("{name}:7300"),
+            peer: format!("{name}:7301"),
+            version: "1".to_owned(),
+            formats: 1,
+            incarnations: BTreeMap::new(),
+            state: NodeState::Serving,
+        };
+        Topology {
+            ring: Arc::new(ring),
+            configs: leader.map(|leader| (SHARD, config(leader))).into_iter().collect(),
+            nodes: registered.iter().map(|name| ((*name).into(), record(name))).collect(),
+            ..Topology::unknown()
+        }
+    }
+
+    fn nobody(leader: Leader) -> String {
+        match leader {
+            Leader::Nobody { reason } => reason,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_leader_elsewhere_is_found_through_its_configuration_and_its_registration() {
+        let found = locate(&topology(Some("n-1"), &["n-1", "n-2"]), &"n-2".into(), SHARD, None);
+        assert!(
+            matches!(&found, Leader::At { node, peer } if *node == "n-1".into() && peer == "n-1:7301"),
+            "{found:?}"
+        );
+        let reason = nobody(locate(&topology(Some("n-1"), &["n-2"]), &"n-2".into(), SHARD, None));
+        assert!(reason.contains("n-1") && reason.contains("not registered"), "{reason}");
+    }
+
+    #[test]
+    fn a_shard_that_was_given_up_here_is_looked_for_elsewhere_first() {
+        let blocked = || Some(LocalShard::Blocked { reason: "the disk is gone".to_owned() });
+        let found = locate(&topology(Some("n-1"), &["n-1"]), &"n-2".into(), SHARD, blocked());
+        assert!(matches!(found, Leader::At { .. }), "{found:?}");
+        for leader in [None, Some("n-2")] {
+            let reason = nobody(locate(&topology(leader, &["n-2"]), &"n-2".into(), SHARD, blocked()));
+            assert_eq!(reason, "the disk is gone");
+        }
+    }
+
+    #[test]
+    fn a_shard_that_nobody_leads_says_why() {
+        let me = NodeName::from("n-2");
+        let reason = nobody(locate(&topology(None, &["n-2"]), &me, SHARD, None));
+        assert!(reason.contains("no node has claimed"), "{reason}");
+        let reason = nobody(locate(&topology(None, &["n-2"]), &me, ShardId(7), None));
+        assert!(reason.contains("no shard 7"), "{reason}");
+        let reason = nobody(locate(&topology(Some("n-2"), &["n-2"]), &me, SHARD, None));
+        assert!(reason.contains("led by this node"), "{reason}");
+    }
+}

@@ -19,7 +19,7 @@ use std::time::Duration;
 use anyhow::Context;
 use grepzilla_api::contract;
 use grepzilla_cluster::keyspace::{NodeRecord, NodeState};
-use grepzilla_cluster::registry::{Registration, RegistrationOptions};
+use grepzilla_cluster::registry::{Registration, RegistrationHandle, RegistrationOptions};
 use grepzilla_cluster::topology::TopologyTask;
 use grepzilla_model::{Incarnation, NodeName};
 use grepzilla_storage::disk::RealDisk;
@@ -61,18 +61,20 @@ pub async fn run(
     let mut stop = pin!(stop);
     let folder = Arc::new(DataFolder::lock(Arc::new(RealDisk), &startup.config.data)?);
     let ports = Ports::bind(&startup.config).await?;
+    let (listening, peer) = (ports.listening()?, ports.peer_listening()?);
+    tracing::info!(%listening, peer = peer.map(tracing::field::display), "the ports are open");
     let origin = tokio::select! {
         biased;
         _ = &mut stop => return Ok(()),
         origin = bootstrap::begin(&folder, &startup, &ports.http) => origin?,
     };
-    let listening = ports.listening()?;
     let mut running = Running::start(startup, folder, ports, origin)?;
     let stop = tokio::select! {
         biased;
         stop = &mut stop => stop,
         error = running.tasks.unexpected_end() => return Err(error),
         () = becoming_ready(&running.node) => {
+            running.registration.update(|record| record.state = NodeState::Serving);
             tracing::info!(%listening, "the node is ready");
             ready(listening);
             tokio::select! {
@@ -90,6 +92,7 @@ struct Running {
     node: Arc<Node>,
     tasks: Tasks,
     signals: ShutdownSignals,
+    registration: RegistrationHandle,
     close_shards: CancellationToken,
     leave: CancellationToken,
 }
@@ -135,15 +138,20 @@ impl Running {
         }));
 
         let (stop_watching, stop_following, stop_registration) = (leave.clone(), leave.clone(), leave.clone());
-        tasks.spawn("topology", async move { Ok(follow_store.run(stop_watching).await) });
+        tasks.spawn("topology", async move {
+            follow_store.run(stop_watching).await;
+            Ok(())
+        });
         tasks.spawn("follower", async move { Ok(follower.run(stop_following).await?) });
-        tasks.spawn("registration", async move { Ok(register.run(stop_registration).await) });
+        tasks.spawn("registration", async move {
+            register.run(stop_registration).await;
+            Ok(())
+        });
         let stop_shards = close_shards.clone();
         tasks.spawn("shards", async move { Ok(manager.run(stop_shards).await?) });
         let serve = server::serve(node.clone(), ports.http, ports.peer, signals.clone());
         tasks.spawn("server", async move { Ok(serve.await?) });
-        registration.update(|record| record.state = NodeState::Serving);
-        Ok(Running { node, tasks, signals, close_shards, leave })
+        Ok(Running { node, tasks, signals, registration, close_shards, leave })
     }
 
     /// Drains, finishes what runs, closes the logs, leaves the registry.
@@ -151,6 +159,7 @@ impl Running {
         let drain = self.drain_time(stop);
         tracing::info!(drain_seconds = drain.as_secs(), "the node is shutting down");
         self.signals.begin_draining();
+        self.registration.update(|record| record.state = NodeState::Stopping);
         tokio::select! {
             biased;
             error = self.tasks.unexpected_end() => return Err(error),

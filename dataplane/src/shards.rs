@@ -10,7 +10,7 @@ mod task;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use grepzilla_cluster::keyspace::{Keys, NodeState};
+use grepzilla_cluster::keyspace::Keys;
 use grepzilla_cluster::registry::RegistrationHandle;
 use grepzilla_cluster::store::SharedStore;
 use grepzilla_cluster::topology::Topology;
@@ -95,7 +95,6 @@ impl ShardManager {
                 Ok(()) = self.topology.changed() => {}
             }
         }
-        self.context.registration.update(|record| record.state = NodeState::Stopping);
         while let Some(ended) = tasks.join_next().await {
             ended.map_err(|error| ShardTaskEnded(Some(error)))?;
         }
@@ -110,3 +109,6 @@ fn wanted(topology: &Topology, node: &NodeName) -> BTreeSet<ShardId> {
     let led = topology.configs.iter().filter(|(_, config)| config.leader == *node).map(|(&shard, _)| shard);
     targeted.chain(led).collect()
 }
+
+#[cfg(test)]
+mod tests;

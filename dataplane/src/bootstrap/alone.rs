@@ -33,7 +33,7 @@ pub(super) async fn begin(folder: &DataFolder, startup: &Startup) -> Result<Orig
     let cluster = topology.cluster.expect("the cluster has its identity before it has a ring");
     let (shards, asked) = (topology.ring.targets.len(), startup.config.shards);
     if u32::try_from(shards) != Ok(asked) {
-        tracing::warn!(shards, asked, "the number of shards was fixed when the data folder was made");
+        tracing::info!(shards, asked, "the number of shards was fixed when the data folder was made");
     }
     let host = startup.advertise.clone().unwrap_or_else(|| "127.0.0.1".to_owned());
     Ok(Origin { store, keys, cluster, name, host, secret: None, topology, memory: None })

@@ -36,14 +36,16 @@ impl Ports {
         self.http.local_addr().context("asking for the address of the HTTP port")
     }
 
+    /// Where the peer port really listens.
+    pub(super) fn peer_listening(&self) -> anyhow::Result<Option<SocketAddr>> {
+        let address = self.peer.as_ref().map(TcpListener::local_addr).transpose();
+        address.context("asking for the address of the peer port")
+    }
+
     /// The addresses that others are told. A node that is alone has no peer port; nobody reads its peer address.
     pub(super) fn advertised(&self, host: &str) -> anyhow::Result<Addresses> {
-        let api = self.listening()?.port();
-        let peer = self.peer.as_ref().map_or(Ok(0), |peer| peer.local_addr().map(|address| address.port()));
-        Ok(Addresses {
-            api: join(host, api),
-            peer: join(host, peer.context("asking for the address of the peer port")?),
-        })
+        let peer = self.peer_listening()?.map_or(0, |address| address.port());
+        Ok(Addresses { api: join(host, self.listening()?.port()), peer: join(host, peer) })
     }
 }
 

@@ -22,8 +22,8 @@ pub(crate) const ROOT: &str = "/tests/logs/gz/v1";
 /// One member that answers.
 pub(crate) struct Etcd {
     child: Child,
-    port: u16,
-    _folder: TempDir,
+    ports: [u16; 2],
+    folder: TempDir,
 }
 
 impl Etcd {
@@ -39,31 +39,38 @@ impl Etcd {
     }
 
     fn spawn() -> Etcd {
-        let (folder, [port, peer_port]) = (tempfile::tempdir().expect("a folder"), free_ports());
-        let (client, peer) = (format!("http://127.0.0.1:{port}"), format!("http://127.0.0.1:{peer_port}"));
-        let mut command = Command::new(binary());
-        command
-            .args(["--name", "m0", "--data-dir"])
-            .arg(folder.path().join("data"))
-            .args(["--listen-client-urls", &client, "--advertise-client-urls", &client])
-            .args(["--listen-peer-urls", &peer, "--initial-advertise-peer-urls", &peer])
-            .args(["--initial-cluster", &format!("m0={peer}"), "--log-level", "panic", "--unsafe-no-fsync"])
-            .env_remove("ETCD_NAME")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null());
-        Etcd { child: command.spawn().expect("etcd can be started"), port, _folder: folder }
+        let (folder, ports) = (tempfile::tempdir().expect("a folder"), free_ports());
+        Etcd { child: process(&folder, ports), ports, folder }
+    }
+
+    /// Ends it as a crash would.
+    pub(crate) fn kill(&mut self) {
+        // It may have ended by itself; either way it is gone afterwards.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Starts it again on the same data and ports, and waits for its answer.
+    pub(crate) async fn restart(&mut self) {
+        self.child = process(&self.folder, self.ports);
+        assert!(self.answers().await, "etcd did not come back");
     }
 
     /// Where clients go.
     pub(crate) fn endpoint(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        format!("http://127.0.0.1:{}", self.ports[0])
     }
 
     /// Writes what an operator would: the cluster's identity and a ring in which shard `s` belongs to node `s % nodes`.
     pub(crate) async fn write_ring(&self, nodes: u32, shards: u32) {
+        self.write_ring_of(7, nodes, shards).await;
+    }
+
+    /// The same for a cluster with this UUID.
+    pub(crate) async fn write_ring_of(&self, cluster: u128, nodes: u32, shards: u32) {
         let keys = Keys::new(ROOT).expect("a root");
         let writer = RingWriter::take_lead(self.store(), keys, "test").await.expect("takes the lead");
-        writer.ensure_cluster(ClusterUuid(Uuid::from_u128(7))).await.expect("writes the identity");
+        writer.ensure_cluster(ClusterUuid(Uuid::from_u128(cluster))).await.expect("writes the identity");
         let node = |index: u32| {
             let name = format!("logs-{index}").as_str().into();
             (NodeIndex(index), RingNode { name, zone: String::new(), state: RingNodeState::Active })
@@ -99,10 +106,23 @@ impl Etcd {
 
 impl Drop for Etcd {
     fn drop(&mut self) {
-        // It may have ended by itself; either way it is gone afterwards.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.kill();
     }
+}
+
+fn process(folder: &TempDir, [port, peer_port]: [u16; 2]) -> Child {
+    let (client, peer) = (format!("http://127.0.0.1:{port}"), format!("http://127.0.0.1:{peer_port}"));
+    let mut command = Command::new(binary());
+    command
+        .args(["--name", "m0", "--data-dir"])
+        .arg(folder.path().join("data"))
+        .args(["--listen-client-urls", &client, "--advertise-client-urls", &client])
+        .args(["--listen-peer-urls", &peer, "--initial-advertise-peer-urls", &peer])
+        .args(["--initial-cluster", &format!("m0={peer}"), "--log-level", "panic", "--unsafe-no-fsync"])
+        .env_remove("ETCD_NAME")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null());
+    command.spawn().expect("etcd can be started")
 }
 
 fn free_ports() -> [u16; 2] {

@@ -2,6 +2,7 @@
 
 mod etcd;
 mod garbage;
+mod lifecycle;
 mod process;
 mod samples;
 mod trace;

@@ -53,8 +53,8 @@ async fn sigterm_exits_with_0_and_a_restart_brings_everything_back() {
     let (_, before) = node.answer(node.request("GET", "/cluster")).await;
 
     assert_eq!(node.terminate().await.code(), Some(0));
-    assert_eq!(node.stdout_rest(), "", "more than one line was printed");
-    node.restart().await;
+    assert!(node.stdout_rest().is_empty(), "more than one line was printed");
+    node.restart();
 
     assert_eq!(count(&node, "doc-").await, (100, false));
     let (_, after) = node.answer(node.request("GET", "/cluster")).await;
@@ -79,7 +79,13 @@ async fn sigkill_under_load_loses_nothing_that_was_acknowledged_and_nothing_is_t
     for round in 0..ROUNDS {
         let stop = Arc::new(AtomicBool::new(false));
         let writers: Vec<_> = (0..WRITERS)
-            .map(|writer| tokio::spawn(write_until_it_fails(node.sender(), format!("r{round}w{writer}"), stop.clone())))
+            .map(|writer| {
+                tokio::spawn(write_until_it_fails(
+                    node.request("POST", "/ingest"),
+                    format!("r{round}w{writer}"),
+                    stop.clone(),
+                ))
+            })
             .collect();
         tokio::time::sleep(Duration::from_millis(200 + (seed >> (8 * round)) % 700)).await;
         node.kill();
@@ -89,7 +95,7 @@ async fn sigkill_under_load_loses_nothing_that_was_acknowledged_and_nothing_is_t
             acknowledged.extend(wrote.acknowledged);
             sent += wrote.sent;
         }
-        node.restart().await;
+        node.restart();
         let found = everything(&node).await;
         for document in &acknowledged {
             assert_eq!(found.get(document), Some(&1), "{document} was acknowledged, seed {seed}, round {round}");
@@ -106,17 +112,14 @@ struct Wrote {
 }
 
 /// Writes batches of documents, each with a text of its own, until an answer does not come.
-async fn write_until_it_fails(
-    send: impl Fn(&Value) -> reqwest::RequestBuilder,
-    name: String,
-    stop: Arc<AtomicBool>,
-) -> Wrote {
+async fn write_until_it_fails(request: reqwest::RequestBuilder, name: String, stop: Arc<AtomicBool>) -> Wrote {
     let mut wrote = Wrote { acknowledged: Vec::new(), sent: 0 };
     while !stop.load(Ordering::Relaxed) {
         let texts: Vec<String> = (wrote.sent..wrote.sent + BATCH).map(|n| format!("{name}n{n}e")).collect();
         wrote.sent += BATCH;
         let batch: Value = texts.iter().map(|text| json!({ "text": text })).collect();
-        let Ok(answer) = send(&batch).send().await else { break };
+        let request = request.try_clone().expect("a request without a body");
+        let Ok(answer) = request.json(&batch).send().await else { break };
         if answer.status() == StatusCode::OK && answer.bytes().await.is_ok() {
             wrote.acknowledged.extend(texts);
         }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use grepzilla_api::contract;
 use http::StatusCode;
 use serde_json::{Value, json};
 
@@ -75,7 +76,7 @@ async fn the_shards_of_a_killed_node_are_named_while_the_others_go_on_and_all_is
     let (found, partial) = count(&nodes[1], "during").await;
     assert_eq!((found, partial), (acknowledged(&statuses), true));
 
-    nodes[2].restart().await;
+    nodes[2].restart();
     for node in &nodes {
         all_led(node).await;
         assert_eq!(count(node, "before").await, (30, false));
@@ -107,7 +108,7 @@ async fn while_etcd_is_away_leaders_go_on_and_a_node_that_restarts_can_be_read_b
     }
 
     nodes[1].kill();
-    nodes[1].restart().await;
+    nodes[1].restart();
     eventually("the restarted node is asked by the others again", async || {
         let found = count(&nodes[0], "before").await;
         if found == (30, false) { Ok(()) } else { Err(json!(found)) }
@@ -118,7 +119,8 @@ async fn while_etcd_is_away_leaders_go_on_and_a_node_that_restarts_can_be_read_b
     assert_eq!(acknowledged(&statuses) + refused, 30, "{statuses:?}");
     assert!(refused > 0 && acknowledged(&statuses) > 0, "{statuses:?}");
     let (_, cluster) = nodes[1].answer(nodes[1].request("GET", "/cluster")).await;
-    let waiting = |shard: &&Value| shard["blocker"].as_str().is_some_and(|blocker| blocker.contains("read but not written"));
+    let waiting =
+        |shard: &&Value| shard["blocker"].as_str().is_some_and(|blocker| blocker.contains("read but not written"));
     assert_eq!(cluster["shards"].as_array().expect("shards").iter().filter(waiting).count(), 2, "{cluster}");
 
     etcd.restart().await;
@@ -163,10 +165,11 @@ async fn a_node_whose_store_is_another_clusters_exits_and_names_both() {
     other.write_ring_of(8, 1, 1).await;
     let mut node = NodeProcess::start_in_cluster(0, ROOT, &etcd.endpoint());
     node.kill();
-    let (status, log) = node.refused_with(ROOT, &other.endpoint());
-    assert!(!status.success());
+    assert!(!node.refused_with(ROOT, &other.endpoint()).await.success());
+    let log = node.log();
+    let said = log.last().expect("a last line")["error"].to_string();
     for cluster in ["00000000-0000-0000-0000-000000000007", "00000000-0000-0000-0000-000000000008"] {
-        assert!(log.contains(cluster), "{cluster} is not in {log}");
+        assert!(said.contains(cluster), "{cluster} is not in {said}");
     }
 }
 
@@ -184,16 +187,50 @@ async fn a_draining_node_is_unready_and_goes_on_and_a_second_signal_ends_it_at_o
     .await;
     assert_eq!(node.answer(node.request("GET", "/healthz")).await.0, StatusCode::OK);
     let answer = node.request("POST", "/ingest").json(&documents(&ids("late"))).send().await.expect("an answer");
-    assert_eq!((answer.status(), &answer.headers()["connection"]), (StatusCode::OK, &"close".parse().expect("a value")));
+    assert_eq!(
+        (answer.status(), &answer.headers()["connection"]),
+        (StatusCode::OK, &"close".parse().expect("a value"))
+    );
     let signalled = Instant::now();
     node.signal("TERM");
     let status = node.ended().await;
     assert_eq!(status.code(), Some(2));
     assert!(signalled.elapsed() < Duration::from_secs(5), "the second signal was waited for");
-    node.restart().await;
+    node.restart();
     eventually("what was written while draining", async || {
         let found = count(&node, "late").await;
         if found == (30, false) { Ok(()) } else { Err(json!(found)) }
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_is_told_to_stop_serves_while_it_drains_exits_with_0_and_leaves_the_registry_at_once() {
+    let etcd = Etcd::start().await;
+    etcd.write_ring(2, 2).await;
+    let [mut leaving, staying] = [0, 1].map(|index| NodeProcess::start_in_cluster(index, ROOT, &etcd.endpoint()));
+    all_led(&leaving).await;
+    all_led(&staying).await;
+    let (told, mut written) = (Instant::now(), 0);
+    leaving.signal("TERM");
+    // Not quite as long as the node drains: whoever still writes through it, or to its shard, notices nothing.
+    while told.elapsed() < Duration::from_secs(contract::DRAIN_SECONDS - 1) {
+        for node in [&leaving, &staying] {
+            let names: Vec<String> = (written..written + 4).map(|n| format!("drain-{n}")).collect();
+            assert_eq!(acknowledged(&write_each(node, &names).await), 4);
+            written += 4;
+        }
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    assert_eq!(leaving.ended().await.code(), Some(0));
+    let left = Instant::now();
+    eventually("the node that has left is still registered", async || {
+        let (_, cluster) = staying.answer(staying.request("GET", "/cluster")).await;
+        if cluster["nodes"].get("logs-0").is_none() { Ok(()) } else { Err(cluster) }
+    })
+    .await;
+    assert!(left.elapsed() < Duration::from_secs(2), "it was not taken off, its lease expired");
+    leaving.restart();
+    all_led(&staying).await;
+    assert_eq!(count(&staying, "drain-").await, (written, false));
 }
