@@ -24,11 +24,13 @@ use crate::server::app::App;
 use crate::server::body;
 use crate::server::trace::TraceId;
 
-pub(crate) use crate::ingest::deliver::{AppendFailure, append_here};
+pub(crate) use crate::ingest::deliver::append_here;
+pub(crate) use crate::ingest::failure::AppendFailure;
 
 mod answer;
 mod deliver;
 mod documents;
+mod failure;
 mod parameters;
 mod route;
 

@@ -12,10 +12,11 @@ use grepzilla_storage::wal::frame::PAYLOAD_BYTES_MAX;
 use grepzilla_storage::wal::payload::payload_bytes;
 use grepzilla_storage::{AppendError, Appended};
 use http::StatusCode;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout_at};
 
+use crate::ingest::failure::AppendFailure;
 use crate::metrics::peers::{PeerOperation, PeerOutcome};
 use crate::node::{Leader, LeaderShard};
 use crate::peers::PeerFailure;
@@ -25,8 +26,6 @@ use crate::server::trace::TraceId;
 
 /// What a node that was taken for the leader by mistake gives the news to arrive before it is looked up again.
 const REFRESH_PAUSE: Duration = Duration::from_millis(100);
-/// The code of a batch that may or may not be in the log.
-const UNKNOWN_OUTCOME: &str = "unknown_outcome";
 
 /// What one shard gets.
 #[derive(Debug)]
@@ -44,76 +43,6 @@ pub(super) struct Delivered {
     /// The place of each record in the request, and its id.
     pub(super) documents: Vec<(usize, Option<Arc<str>>)>,
     pub(super) outcome: Result<AppendAnswer, Failure>,
-}
-
-/// Why a batch is not, or not known to be, in its log.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub(crate) enum AppendFailure {
-    #[error("{reason}")]
-    NoLeader { reason: String },
-    #[error("{reason}")]
-    NotLeader { reason: String },
-    #[error("{backlog_bytes} bytes are waiting for the log, more are not taken")]
-    QueueFull { backlog_bytes: usize, backlog_ms: u64 },
-    #[error(transparent)]
-    Refused(AppendError),
-    #[error("the batch was sent to the log, and no answer came in time: it may be stored or not")]
-    NoAnswer,
-    #[error(transparent)]
-    Peer(#[from] PeerFailure),
-}
-
-impl AppendFailure {
-    /// What the client is told.
-    pub(crate) fn into_failure(self, shard: ShardId) -> Failure {
-        let message = format!("shard {shard}: {self}");
-        match self {
-            AppendFailure::NoLeader { .. } => Failure::unavailable("no_leader", message),
-            AppendFailure::NotLeader { .. } => Failure::new(StatusCode::MISDIRECTED_REQUEST, NOT_LEADER, message),
-            AppendFailure::NoAnswer => Failure::unavailable(UNKNOWN_OUTCOME, message),
-            AppendFailure::QueueFull { backlog_bytes, backlog_ms } => Failure::unavailable("queue_full", message)
-                .details(json!({ "backlog_bytes": backlog_bytes, "backlog_ms": backlog_ms })),
-            AppendFailure::Refused(error) => of_log(&error, message),
-            AppendFailure::Peer(PeerFailure::Unreachable { .. }) => Failure::unavailable("unreachable", message),
-            AppendFailure::Peer(PeerFailure::NoAnswer { .. }) => {
-                let message = format!("{message}; the documents may be stored or not");
-                Failure::unavailable(UNKNOWN_OUTCOME, message)
-            }
-            AppendFailure::Peer(PeerFailure::Refused { status, code, message, details, .. }) => {
-                relayed(shard, status, code, message, details)
-            }
-        }
-    }
-}
-
-fn of_log(error: &AppendError, message: String) -> Failure {
-    match error {
-        AppendError::NoSpace => Failure::new(StatusCode::INSUFFICIENT_STORAGE, "no_space", message).retry_after(10),
-        AppendError::TooLarge { bytes, bytes_max } => {
-            Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "batch_too_large", message)
-                .details(json!({ "batch_bytes": bytes, "limit_bytes": bytes_max }))
-        }
-        AppendError::QueueFull { .. } => Failure::unavailable("queue_full", message),
-        AppendError::NoEpoch | AppendError::StaleEpoch { .. } | AppendError::Closed => {
-            Failure::unavailable("no_leader", message)
-        }
-        AppendError::Died(_) => Failure::unavailable(UNKNOWN_OUTCOME, message),
-    }
-}
-
-/// What a leader says to this node is what the client is told, but for what only concerns the two of them.
-fn relayed(shard: ShardId, status: StatusCode, code: String, message: String, details: Value) -> Failure {
-    match status {
-        StatusCode::SERVICE_UNAVAILABLE | StatusCode::INSUFFICIENT_STORAGE | StatusCode::PAYLOAD_TOO_LARGE => {
-            let failure = Failure::new(status, code, message).details(details);
-            if status == StatusCode::PAYLOAD_TOO_LARGE { failure } else { failure.retry_after(1) }
-        }
-        StatusCode::MISDIRECTED_REQUEST => Failure::unavailable("no_leader", message),
-        _ => Failure::unavailable(
-            "unreachable",
-            format!("shard {shard}: its leader answered {status} {code}: {message}"),
-        ),
-    }
 }
 
 /// Refuses a request with a part that no frame can hold, before any of it enters.
@@ -205,12 +134,11 @@ pub(crate) async fn append_here(
 }
 
 fn of_append(leader: &LeaderShard, error: AppendError) -> AppendFailure {
-    match error {
-        AppendError::QueueFull { backlog_bytes } => {
-            AppendFailure::QueueFull { backlog_bytes, backlog_ms: backlog_ms(leader, backlog_bytes) }
-        }
-        error => AppendFailure::Refused(error),
-    }
+    let backlog_ms = match error {
+        AppendError::QueueFull { backlog_bytes } => backlog_ms(leader, backlog_bytes),
+        _ => 0,
+    };
+    AppendFailure::Refused { error, backlog_ms }
 }
 
 /// How long a backlog will take, going by what the log's syncs have taken for each byte so far.
@@ -218,4 +146,34 @@ fn backlog_ms(leader: &LeaderShard, backlog_bytes: usize) -> u64 {
     let log = leader.log.stats().log;
     let seconds_per_byte = log.fsync.seconds / log.bytes_written.max(1) as f64;
     (backlog_bytes as f64 * seconds_per_byte * 1e3).ceil() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use grepzilla_model::{BodyHash, Bucket, IndexName, KeyHash, Record, RecordKind, TimeNs};
+
+    use super::*;
+
+    fn part(source_bytes: usize) -> Part {
+        let record = Record {
+            kind: RecordKind::Put,
+            bucket: Bucket(0),
+            index: IndexName::default(),
+            id: None,
+            time: TimeNs(0),
+            source: vec![b'x'; source_bytes].into(),
+        };
+        let (key, body) = (KeyHash::default(), BodyHash::default());
+        let batch = Batch { key, body, received: TimeNs(0), records: vec![record] };
+        Part { shard: ShardId(0), positions: vec![0], batch }
+    }
+
+    #[test]
+    fn a_part_that_no_frame_can_hold_is_a_413_with_both_sizes() {
+        let overhead = payload_bytes(&part(0).batch);
+        assert!(require_frames_fit(&[part(5), part(PAYLOAD_BYTES_MAX - overhead)]).is_ok());
+        let failure = require_frames_fit(&[part(5), part(PAYLOAD_BYTES_MAX - overhead + 1)]).expect_err("too large");
+        assert_eq!(failure.status, StatusCode::PAYLOAD_TOO_LARGE);
+        assert_eq!(failure.details, json!({ "batch_bytes": PAYLOAD_BYTES_MAX + 1, "limit_bytes": PAYLOAD_BYTES_MAX }));
+    }
 }
