@@ -7,6 +7,7 @@ mod hit;
 mod page;
 mod preview;
 mod scan;
+mod skim;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -7,6 +7,7 @@ mod wildcard;
 use std::ops::Range;
 
 use grepzilla_storage::hot::{Spelling, ValueRun};
+use memchr::memmem::Finder;
 
 use crate::QueryError;
 use crate::clock::{Clock, Expired};
@@ -54,6 +55,15 @@ impl Matcher {
         self.spelling
     }
 
+    /// A literal that every match has, spelled as the values are.
+    pub(crate) fn literal(&self) -> Option<&Finder<'static>> {
+        match &self.form {
+            Form::Contains(contains) => Some(contains.literal()),
+            Form::Wildcard(wildcard) => wildcard.literal(),
+            Form::Regex(_) => None,
+        }
+    }
+
     /// Calls `found` with the place in the run of each value that matches, ascending, each once.
     pub(crate) fn scan(&self, run: &ValueRun<'_>, clock: &Clock, found: impl FnMut(usize)) -> Result<(), Expired> {
         match &self.form {
@@ -77,7 +87,7 @@ impl Matcher {
         match &self.form {
             Form::Contains(contains) => Ok(contains.find(value, from)),
             Form::Wildcard(wildcard) => wildcard.find(value, from, clock),
-            Form::Regex(regex) => Ok(regex.find(value, from)),
+            Form::Regex(regex) => regex.find(value, from, clock),
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::matcher::Matcher;
 pub const PATTERN_BYTES_MAX: usize = 4_096;
 
 /// The most memory that a compiled regular expression may take, in bytes.
-pub const REGEX_BYTES_MAX: usize = 2 << 20;
+pub const REGEX_BYTES_MAX: usize = 4 << 20;
 
 /// The deepest nesting of a regular expression.
 pub const REGEX_DEPTH_MAX: u32 = 100;

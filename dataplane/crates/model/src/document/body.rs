@@ -116,7 +116,9 @@ fn object(body: &str, start: usize) -> Result<Body, BodyError> {
     match members {
         Ok((members, end)) if is_at_end(bytes, end) => match is_envelope(&members) {
             true => envelope(body, &members),
-            false => Ok(Body { form: BodyForm::Lines, ingest_id: None, records: vec![start..end] }),
+            false => {
+                Ok(Body { form: BodyForm::Lines, ingest_id: None, records: std::iter::once(start..end).collect() })
+            }
         },
         Ok(_) => lines(body),
         // An envelope that was cut off is not a broken line.

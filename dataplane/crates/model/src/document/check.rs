@@ -159,7 +159,7 @@ impl<'a> Reader<'a> {
         if path.len() <= max {
             return Ok(());
         }
-        let field = path[..path.floor_char_boundary(max.min(200))].to_owned();
+        let field = path.chars().take(max.min(200)).collect();
         Err(DocumentError::PathTooLong { field, found: path.len(), max })
     }
 

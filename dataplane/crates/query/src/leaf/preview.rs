@@ -55,8 +55,7 @@ impl<'a, W: Fn(Range<usize>) -> Range<usize>> Matches<'a, W> {
         let Some(found) = self.matcher.find(self.text, self.from, self.clock)? else { return Ok(None) };
         self.from = match found.is_empty() {
             false => found.end,
-            true if found.end < self.text.len() => self.text.ceil_char_boundary(found.end + 1),
-            true => self.text.len() + 1,
+            true => next_boundary(self.text, found.end + 1),
         };
         Ok(Some((self.written)(found)))
     }
@@ -89,8 +88,18 @@ fn window(value: &str, first: &Range<usize>) -> Range<usize> {
     }
     let lead = LEAD_BYTES.min(WINDOW_BYTES.saturating_sub(first.len()));
     let start = first.start.saturating_sub(lead).min(value.len() - WINDOW_BYTES);
-    let start = value.floor_char_boundary(start);
-    start..value.floor_char_boundary(start + WINDOW_BYTES)
+    let start = boundary_before(value, start);
+    start..boundary_before(value, start + WINDOW_BYTES)
+}
+
+/// The nearest boundary of a character at or before `at`, which is not behind the text.
+fn boundary_before(text: &str, at: usize) -> usize {
+    (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+}
+
+/// The nearest boundary of a character at or behind `at`; behind the text every place is one.
+fn next_boundary(text: &str, at: usize) -> usize {
+    (at..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(at.max(text.len()))
 }
 
 #[cfg(test)]

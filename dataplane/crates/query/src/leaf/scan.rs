@@ -1,13 +1,15 @@
 //! The visit of blocks: which documents match, how many they are, and which are the best.
 
+use std::ops::ControlFlow;
 use std::time::Instant;
 
 use grepzilla_model::SeqNo;
 use grepzilla_model::document::walk_leaves;
-use grepzilla_model::fold::fold;
+use grepzilla_model::fold::fold_into;
 use grepzilla_storage::hot::{OpenDocument, OpenTail, SealedBlock, Span, Spelling, Stamp};
 
 use super::page::{Page, Place};
+use super::skim::Skim;
 use super::{LeafMetrics, LeafRequest};
 use crate::bits::Bits;
 use crate::clock::{Clock, Expired};
@@ -85,6 +87,9 @@ pub(super) struct Scan<'a> {
     metrics: LeafMetrics,
     /// The documents of the present block that match.
     matching: Bits,
+    skim: Skim<'a>,
+    /// Room for a folded value.
+    folded: String,
 }
 
 impl<'a> Scan<'a> {
@@ -98,6 +103,8 @@ impl<'a> Scan<'a> {
             total: 0,
             metrics: LeafMetrics::default(),
             matching: Bits::default(),
+            skim: Skim::new(&request.query.matcher),
+            folded: String::new(),
         }
     }
 
@@ -176,25 +183,31 @@ impl<'a> Scan<'a> {
 
     /// Reads one document.
     fn matches(&mut self, document: &OpenDocument) -> Result<bool, Expired> {
-        let query = self.request.query;
+        let (query, clock) = (self.request.query, self.clock);
         let source = document.source();
         self.metrics.bytes_read += source.len() as u64;
-        self.clock.tick()?;
+        clock.tick()?;
+        if !self.skim.may_match(&source) {
+            return Ok(false);
+        }
         let mut matches = Ok(false);
         walk_leaves(&source, |path, value| {
-            if !query.has_field(path) {
-                return std::ops::ControlFlow::Continue(());
+            if query.has_field(path) {
+                matches = query.matcher.matches(self.spelled(value), clock);
             }
-            matches = match query.matcher.spelling() {
-                Spelling::Written => query.matcher.matches(value, self.clock),
-                Spelling::Folded => query.matcher.matches(&fold(value), self.clock),
-            };
-            match matches {
-                Ok(false) => std::ops::ControlFlow::Continue(()),
-                _ => std::ops::ControlFlow::Break(()),
-            }
+            if matches == Ok(false) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         });
         matches
+    }
+
+    /// The value in the spelling of the search.
+    fn spelled<'v>(&'v mut self, value: &'v str) -> &'v str {
+        if self.request.query.matcher.spelling() == Spelling::Written {
+            return value;
+        }
+        self.folded.clear();
+        fold_into(value, &mut self.folded);
+        &self.folded
     }
 
     fn is_asked_for(&self, stamp: Stamp) -> bool {

@@ -23,6 +23,10 @@ impl Contains {
         Ok(Contains { finder: Finder::new(&needle).into_owned() })
     }
 
+    pub(super) fn literal(&self) -> &Finder<'static> {
+        &self.finder
+    }
+
     pub(super) fn scan(&self, run: &ValueRun<'_>, clock: &Clock, mut found: impl FnMut(usize)) -> Result<(), Expired> {
         each_value_with(&self.finder, run, clock, |place| {
             found(place);

@@ -4,7 +4,10 @@
 //! 0xFF, and `^` and `$` are rewritten to the ends of a line whose terminator is 0xFF. A few assertions cannot be rewritten
 //! (`(?m)^`, `\B`); with them each value is searched by itself. Values that are all ASCII have a twin of the expression
 //! that is cut to ASCII, where word boundaries cost nothing.
+//!
+//! The clock is looked at between chunks of values; a value that is itself too long for that goes to the bounded engine.
 
+mod bounded;
 mod syntax;
 
 use std::ops::Range;
@@ -17,6 +20,7 @@ use regex_syntax::hir::Hir;
 use crate::QueryError;
 use crate::clock::{Clock, Expired};
 use crate::pattern::REGEX_BYTES_MAX;
+use bounded::{Bounded, Halt, Memory};
 
 #[derive(Debug)]
 pub(super) struct Regex {
@@ -30,10 +34,10 @@ struct Engine {
     regex: meta::Regex,
     /// Whether values must be searched one by one.
     by_value: bool,
+    bounded: Bounded,
+    /// How many bytes `regex` may be given at once.
+    chunk_bytes: usize,
 }
-
-/// How many bytes are searched between two looks at the clock.
-const CHUNK_BYTES: usize = 16 << 10;
 
 impl Regex {
     pub(super) fn new(pattern: &str, case_sensitive: bool) -> Result<Regex, QueryError> {
@@ -48,56 +52,110 @@ impl Regex {
 
     pub(super) fn matches(&self, value: &str, clock: &Clock) -> Result<bool, Expired> {
         clock.look()?;
-        let engine = if value.is_ascii() { &self.ascii } else { &self.other };
-        Ok(engine.regex.is_match(value))
+        self.engine(value).is_match(value.as_bytes(), &mut None, clock)
     }
 
     /// The first match that begins at `from` or later. It may be empty.
-    pub(super) fn find(&self, value: &str, from: usize) -> Option<Range<usize>> {
-        let input = Input::new(value).span(from..value.len());
-        self.other.regex.find(input).map(|found| found.range())
+    pub(super) fn find(&self, value: &str, from: usize, clock: &Clock) -> Result<Option<Range<usize>>, Expired> {
+        clock.look()?;
+        self.engine(value).find(value.as_bytes(), from, clock)
+    }
+
+    fn engine(&self, value: &str) -> &Engine {
+        if value.is_ascii() { &self.ascii } else { &self.other }
     }
 }
 
 impl Engine {
+    /// What may be done between two looks at the clock, in bytes times states: well under 10 ms at worst.
+    const CHUNK_WORK: usize = 1 << 20;
+
+    /// An expression of more states than this leaves nothing worth a chunk.
+    const STATES_MAX: usize = 1_000;
+
     fn new(hir: &Hir) -> Result<Engine, QueryError> {
         let line_hir = syntax::for_lines(hir);
+        let (hir, line_terminator) = line_hir.as_ref().map_or((hir, b'\n'), |hir| (hir, 0xFF));
         let config = meta::Config::new().utf8_empty(false).nfa_size_limit(Some(REGEX_BYTES_MAX));
-        let by_value = line_hir.is_none();
-        let config = if by_value { config } else { config.line_terminator(0xFF) };
-        let regex = meta::Builder::new().configure(config).build_from_hir(line_hir.as_ref().unwrap_or(hir));
-        Ok(Engine { regex: regex.map_err(|_| QueryError::RegexTooBig { max: REGEX_BYTES_MAX })?, by_value })
+        let regex = meta::Builder::new().configure(config.line_terminator(line_terminator)).build_from_hir(hir);
+        let regex = regex.map_err(|_| QueryError::RegexTooBig { max: REGEX_BYTES_MAX })?;
+        let bounded = Bounded::new(hir, line_terminator)?;
+        let chunk_bytes = match bounded.states() {
+            states if states <= Self::STATES_MAX => (Self::CHUNK_WORK / states.max(1)).min(16 << 10),
+            _ => 0,
+        };
+        Ok(Engine { regex, by_value: line_hir.is_none() || chunk_bytes == 0, bounded, chunk_bytes })
     }
 
     /// One pass over the run, in chunks that end where a value ends.
     fn scan(&self, run: &ValueRun<'_>, clock: &Clock, mut found: impl FnMut(usize)) -> Result<(), Expired> {
-        let bytes = run.bytes();
-        let (mut at, mut place) = (0, 0);
-        while at < bytes.len() {
-            clock.look()?;
-            let last = run.value_at((at + CHUNK_BYTES).min(bytes.len() - 1), place);
-            let end = run.range(last).end;
-            while at <= end {
-                clock.tick()?;
-                let input = Input::new(bytes).span(at..end).earliest(true);
-                let Some(half) = self.regex.search_half(&input) else { break };
-                place = run.value_at(half.offset(), place);
-                found(place);
-                at = run.range(place).end + 1;
+        let (bytes, mut memory) = (run.bytes(), None);
+        let mut next = 0;
+        while next < run.value_count() {
+            let first = run.range(next);
+            if first.len() > self.chunk_bytes {
+                if self.is_match(&bytes[first], &mut memory, clock)? {
+                    found(next);
+                }
+                next += 1;
+                continue;
             }
-            at = end + 1;
-            place = last;
+            clock.look()?;
+            let chunk_end = (first.start + self.chunk_bytes).min(bytes.len() - 1);
+            // The value that the chunk ends in is left to the next one, unless it ends there too.
+            let last = run.value_at(chunk_end, next);
+            let last = if run.range(last).end > chunk_end { last - 1 } else { last };
+            self.scan_chunk(run, next, last, &mut found);
+            next = last + 1;
         }
         Ok(())
     }
 
+    /// One pass over the values from `first` to `last`.
+    fn scan_chunk(&self, run: &ValueRun<'_>, first: usize, last: usize, found: &mut impl FnMut(usize)) {
+        let end = run.range(last).end;
+        let (mut at, mut place) = (run.range(first).start, first);
+        while at <= end {
+            let input = Input::new(run.bytes()).span(at..end).earliest(true);
+            let Some(half) = self.regex.search_half(&input) else { break };
+            place = run.value_at(half.offset(), place);
+            found(place);
+            at = run.range(place).end + 1;
+        }
+    }
+
     fn scan_by_value(&self, run: &ValueRun<'_>, clock: &Clock, mut found: impl FnMut(usize)) -> Result<(), Expired> {
+        let mut memory = None;
         for place in 0..run.value_count() {
-            clock.look()?;
-            if self.regex.is_match(&run.bytes()[run.range(place)]) {
+            clock.tick()?;
+            if self.is_match(&run.bytes()[run.range(place)], &mut memory, clock)? {
                 found(place);
             }
         }
         Ok(())
+    }
+
+    fn is_match(&self, value: &[u8], memory: &mut Option<Memory>, clock: &Clock) -> Result<bool, Expired> {
+        if value.len() > self.chunk_bytes {
+            let memory = memory.get_or_insert_with(|| self.bounded.memory());
+            match self.bounded.is_match(memory, value, clock) {
+                Ok(is_match) => return Ok(is_match),
+                Err(Halt::Expired) => return Err(Expired),
+                Err(Halt::Unknowable) => {}
+            }
+        }
+        Ok(self.regex.is_match(value))
+    }
+
+    fn find(&self, value: &[u8], from: usize, clock: &Clock) -> Result<Option<Range<usize>>, Expired> {
+        if value.len() - from > self.chunk_bytes {
+            match self.bounded.find(&mut self.bounded.memory(), value, from, clock) {
+                Ok(found) => return Ok(found),
+                Err(Halt::Expired) => return Err(Expired),
+                Err(Halt::Unknowable) => {}
+            }
+        }
+        let input = Input::new(value).span(from..value.len());
+        Ok(self.regex.find(input).map(|found| found.range()))
     }
 }

@@ -17,7 +17,7 @@ use crate::clock::{Clock, Expired};
 pub(super) struct Wildcard {
     segments: Vec<Segment>,
     /// The longest literal of all segments: what every matching value has. `None`: there are only stars and question marks.
-    rarest: Option<Finder<'static>>,
+    longest: Option<Finder<'static>>,
 }
 
 /// What stands between two stars.
@@ -55,11 +55,15 @@ impl Wildcard {
         let segments = tokens.split(|token| matches!(token, Token::Star)).map(|tokens| Segment::new(tokens, spelling));
         let segments: Vec<Segment> = segments.filter(|segment| !segment.parts.is_empty()).collect();
         let literals = segments.iter().filter_map(|segment| segment.anchor.as_ref()).map(|(literal, _)| literal);
-        let rarest = literals.max_by_key(|literal| literal.needle().len()).cloned();
-        if rarest.is_none() && tokens.iter().any(|token| matches!(token, Token::Literal(_))) {
+        let longest = literals.max_by_key(|literal| literal.needle().len()).cloned();
+        if longest.is_none() && tokens.iter().any(|token| matches!(token, Token::Literal(_))) {
             return Err(QueryError::FoldsToNothing);
         }
-        Ok(Wildcard { segments, rarest })
+        Ok(Wildcard { segments, longest })
+    }
+
+    pub(super) fn literal(&self) -> Option<&Finder<'static>> {
+        self.longest.as_ref()
     }
 
     pub(super) fn scan(&self, run: &ValueRun<'_>, clock: &Clock, mut found: impl FnMut(usize)) -> Result<(), Expired> {
@@ -70,7 +74,7 @@ impl Wildcard {
             }
             Ok(())
         };
-        match &self.rarest {
+        match &self.longest {
             Some(literal) => each_value_with(literal, run, clock, verify),
             None => (0..run.value_count()).try_for_each(|place| {
                 clock.tick()?;

@@ -6,7 +6,9 @@ use grepzilla_model::SeqNo;
 use grepzilla_query::{LeafAnswer, LeafRequest, Order, Pattern, Query, TimeRange, compile, search};
 use grepzilla_storage::hot::HotTier;
 
-use crate::fixtures::{SHARD, State, insert, samples, seeded};
+use rand::RngExt;
+
+use crate::fixtures::{SHARD, Sample, State, insert, samples, seeded};
 
 fn ask(tier: &HotTier, pattern: Pattern, size: usize, count: bool, time: Duration, candidates_max: u64) -> LeafAnswer {
     let query = Query { pattern, case_sensitive: false, field: None, indexes: Vec::new(), time: TimeRange::default() };
@@ -62,4 +64,22 @@ fn a_page_that_nothing_can_beat_ends_the_search_unless_all_are_counted() {
     assert_eq!(counted.hits, page.hits);
     let nothing = ask(&tier, Pattern::Wildcard("*".into()), 0, true, minute, u64::MAX);
     assert!(nothing.hits.is_empty() && nothing.total == counted.total && nothing.more);
+}
+
+#[test]
+fn an_expression_that_takes_long_on_one_value_is_stopped_in_time() {
+    let mut random = seeded("long value");
+    let value: String = (0..150_000).map(|_| if random.random_bool(0.5) { 'a' } else { 'ż' }).collect();
+    let source = serde_json::json!({ "a": value, "b": &value[..3_000] }).to_string();
+    let sample = Sample { seq: 1, time: 0, index: "main", source, leaves: Vec::new() };
+    let patterns = ["[aż]*a[aż]{300}!", "(?m)^[aż]*a[aż]{300}!", "(?:[aż]|\\w)*a[aż]{900}$!"];
+    for (state, pattern) in State::ALL.into_iter().flat_map(|state| patterns.map(|pattern| (state, pattern))) {
+        let tier = state.tier();
+        insert(&tier, std::slice::from_ref(&sample), 1);
+        let (started, allowed) = (Instant::now(), Duration::from_millis(100));
+        let answer = ask(&tier, Pattern::Regex(pattern.to_owned()), 1, true, allowed, u64::MAX);
+        assert!(answer.deadline_hit, "{pattern}");
+        // Far less than the search would take; the rest is compilation without optimization, and a busy machine.
+        assert!(started.elapsed() < Duration::from_secs(3), "{pattern}: {:?}", started.elapsed());
+    }
 }

@@ -10,7 +10,7 @@ use crate::fixtures::{SHARD, Sample, State, samples, seeded};
 use crate::naive::{Asked, answer};
 use crate::questions::{Form, Question};
 
-const ROUNDS: usize = 40;
+const ROUNDS: usize = 30;
 const PAGES_MAX: usize = 4;
 const QUESTIONS_PER_ROUND: usize = 100;
 const DOCUMENTS_PER_ROUND: u64 = 150;
