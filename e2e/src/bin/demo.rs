@@ -84,7 +84,8 @@ async fn show(node: &LocalNode) -> Result<()> {
 
     println!("{BOLD}One node, without etcd and without Kubernetes{PLAIN}, listens at {}", node.url());
     println!("\n{BOLD}Real documents{PLAIN}, each on disk and findable when it is acknowledged");
-    gz.run(&["put", &documents()?.to_string_lossy()]).await?;
+    let documents = Sample::path().canonicalize().context("the sample is missing")?;
+    gz.run(&["put", &in_few_words(documents)?.to_string_lossy()]).await?;
 
     let sample = tokio::task::spawn_blocking(Sample::load).await??;
     let mut wrong = 0;
@@ -108,7 +109,7 @@ async fn show(node: &LocalNode) -> Result<()> {
 
 /// What to type next: against the node that goes on serving at `url`, or against one that is to be started.
 fn how_to_go_on(url: Option<String>) -> Result<()> {
-    let (node, gz) = (sibling("grepzilla")?, sibling("gz")?);
+    let (node, gz) = (in_few_words(sibling("grepzilla")?)?, in_few_words(sibling("gz")?)?);
     let (node, gz) = (node.display(), gz.display());
     match &url {
         Some(url) => println!("\n{BOLD}The node goes on serving at {url}; Ctrl-C ends it.{PLAIN} In another terminal:"),
@@ -126,9 +127,8 @@ fn how_to_go_on(url: Option<String>) -> Result<()> {
     Ok(())
 }
 
-/// The shipped documents, in as few words as the working folder allows.
-fn documents() -> Result<PathBuf> {
-    let path = Sample::path().canonicalize().context("the sample is missing")?;
+/// A path as it is written from the working folder.
+fn in_few_words(path: PathBuf) -> Result<PathBuf> {
     let here = std::env::current_dir()?;
     Ok(path.strip_prefix(&here).map(PathBuf::from).unwrap_or(path))
 }

@@ -15,8 +15,8 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReade
 const LINE_BYTES_MAX: u64 = 16 << 20;
 /// The window a zstd file may ask for, as a power of two: what `zstd --long=27` writes takes 128 MiB of memory.
 const ZSTD_WINDOW_LOG_MAX: u32 = 27;
-/// Bytes read from a file at once.
-const READ_BYTES: usize = 256 << 10;
+/// Bytes read from a file at once: few, because a packed file holds a hundred times as much, and the bar shall move.
+const READ_BYTES: usize = 32 << 10;
 
 const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
 const ZSTD_MAGIC: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
