@@ -10,7 +10,7 @@ use futures::stream::BoxStream;
 use grepzilla_cluster::keyspace::{Key, Nonce, Value};
 use grepzilla_cluster::leadership::{Candidate, claim};
 use grepzilla_cluster::store::etcd::{EtcdCredentials, EtcdOptions, EtcdStore};
-use grepzilla_cluster::store::{Change, Changes, Outcome, Revision, SharedStore, StoreError, Transaction};
+use grepzilla_cluster::store::{Change, Changes, HEARTBEAT, Outcome, Revision, SharedStore, StoreError, Transaction};
 use grepzilla_cluster::topology::TopologyTask;
 use grepzilla_model::{Epoch, Incarnation, ShardId};
 use tokio_util::sync::CancellationToken;
@@ -50,14 +50,16 @@ async fn try_put(store: &SharedStore, key: &str, value: &str) -> Result<Option<R
 /// The values a watch delivers, until `count` are there. Repeats and gaps show in them.
 async fn values(watch: &mut Watch, count: usize) -> Vec<String> {
     let mut values = Vec::new();
-    while values.len() < count {
-        let item = tokio::time::timeout(PATIENCE, watch.next()).await;
-        let item = item.unwrap_or_else(|_| panic!("the watch fell silent after {values:?}"));
-        for change in item.expect("a watch goes on").expect("no error").changes {
-            let Change::Put(entry) = change else { panic!("{change:?}") };
-            values.push(String::from_utf8(entry.value).unwrap());
+    let reading = async {
+        while values.len() < count {
+            for change in watch.next().await.expect("a watch goes on").expect("no error").changes {
+                let Change::Put(entry) = change else { panic!("{change:?}") };
+                values.push(String::from_utf8(entry.value).unwrap());
+            }
         }
-    }
+    };
+    let in_time = tokio::time::timeout(PATIENCE, reading).await;
+    assert!(in_time.is_ok(), "the watch brought nothing more after {values:?}");
     values
 }
 
@@ -87,6 +89,19 @@ async fn compaction_ends_a_watch_of_what_is_gone_and_no_other() {
     assert_eq!(values(&mut store.watch("/a", oldest), 3).await, ["7", "8", "9"]);
     put(&store, "/a", "10").await;
     assert_eq!(values(&mut running, 1).await, ["10"]);
+}
+
+#[tokio::test]
+async fn a_watch_gives_signs_of_life_even_if_nobody_ever_writes() {
+    let etcd = EtcdProcess::start().await;
+    let store = etcd.store();
+    let now = put(&store, "/a", "1").await;
+    // It begins in the future, and etcd says nothing by itself to such a watch.
+    let mut watch = store.watch("/", now.next());
+    for _ in 0..3 {
+        let sign = tokio::time::timeout(HEARTBEAT * 2, watch.next()).await.expect("a watch that says nothing");
+        assert_eq!(sign.unwrap().unwrap(), Changes { changes: Vec::new(), revision: now });
+    }
 }
 
 #[tokio::test]
