@@ -6,6 +6,7 @@ use grepzilla_operator::operator::OperatorArgs;
 use grepzilla_operator::{crd, operator};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
 
 /// Looks after Grepzilla clusters: for every GrepzillaCluster it makes pods, volumes and Services, writes the ring into
 /// etcd, and tells in the status what is the case.
@@ -54,7 +55,9 @@ async fn main() -> anyhow::Result<()> {
 }
 
 async fn run(args: OperatorArgs) -> anyhow::Result<()> {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("GREPZILLA_LOG").unwrap_or_else(|_| "info".into());
+    // What a request failed with is told where it is handled, not by the client too.
+    let quiet = "kube_client::client::builder=off".parse().context("a directive of our own")?;
+    let filter = EnvFilter::try_from_env("GREPZILLA_LOG").unwrap_or_else(|_| "info".into()).add_directive(quiet);
     tracing_subscriber::fmt().json().with_span_list(false).with_env_filter(filter).with_writer(std::io::stderr).init();
     rustls::crypto::aws_lc_rs::default_provider()
         .install_default()

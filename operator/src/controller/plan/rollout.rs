@@ -1,8 +1,10 @@
-//! Replacing pods of an older template, one at a time. A pod that is ready is replaced only while all are ready; the
-//! first one is thus the canary, and if it does not come back ready nothing else is touched. A pod of an older template
-//! that is not ready is replaced at once: that is how a bad rollout heals by fixing the spec alone.
+//! Replacing pods of an older template, one at a time. A pod that is ready is replaced only while all are ready and those
+//! of the new template lead their shards; the first one is thus the canary, and if it does not come back nothing else is
+//! touched. Without etcd none is: it could not lead again. A pod of an older template that is not ready is replaced at
+//! once: that is how a bad rollout heals by fixing the spec alone.
 
 use grepzilla_api::contract::node_name;
+use grepzilla_model::NodeIndex;
 use jiff::Timestamp;
 
 use super::{PATIENCE, Wait};
@@ -38,13 +40,21 @@ pub fn decide(cluster: &Cluster, facts: &Facts, now: Timestamp, waits: &mut Vec<
         return Some(replacement(broken));
     }
     if facts.ready_pods() >= set.replicas {
-        return outdated.next().map(replacement);
+        return outdated.next().filter(|_| the_new_ones_lead(facts)).map(replacement);
     }
     waits.extend(facts.pods.iter().filter(|(_, pod)| !pod.ready).filter_map(|(ordinal, pod)| {
         let since = pod.ready_since.filter(|since| now.duration_since(*since) >= PATIENCE)?;
         Some(halted(cluster, *ordinal, since))
     }));
     None
+}
+
+/// Whether every shard of a pod of the new template has its leader. Without etcd nobody can tell.
+fn the_new_ones_lead(facts: &Facts) -> bool {
+    let Some(metadata) = facts.cluster() else { return false };
+    let is_new = |node: &NodeIndex| facts.pods.get(&node.0).is_some_and(|pod| !pod.outdated);
+    let mut shards = metadata.ring.iter().flat_map(|ring| &ring.targets).filter(|(_, nodes)| nodes.iter().any(is_new));
+    shards.all(|(shard, _)| metadata.shards.get(shard).is_some_and(|shard| shard.led))
 }
 
 fn halted(cluster: &Cluster, ordinal: u32, since: Timestamp) -> Wait {

@@ -187,6 +187,18 @@ fn pods_of_an_older_template_are_replaced_one_at_a_time_while_all_are_ready() {
 }
 
 #[test]
+fn a_canary_that_does_not_lead_its_shards_holds_the_rollout_back_and_so_does_an_etcd_that_is_away() {
+    let mut facts = fixtures::running(3, 3);
+    facts.pods.values_mut().take(2).for_each(|pod| pod.outdated = true);
+    let next = |facts: &Facts| plan(&fixtures::minimal(), facts, fixtures::now()).replace.map(|it| it.ordinal);
+    assert_eq!(next(&facts), Some(1));
+    assert_eq!(next(&fixtures::out_of_touch(facts.clone())), None);
+    let on_the_canary = fixtures::ring(3).targets.into_iter().find(|(_, nodes)| nodes[0].0 == 2).expect("a shard").0;
+    fixtures::metadata(&mut facts).shards.get_mut(&on_the_canary).expect("its facts").led = false;
+    assert_eq!(next(&facts), None);
+}
+
+#[test]
 fn a_canary_that_does_not_become_ready_halts_the_rollout() {
     let mut facts = fixtures::running(3, 3);
     facts.pods.values_mut().for_each(|pod| pod.outdated = true);
