@@ -103,7 +103,7 @@ async fn pages_of_a_cursor_are_stable_while_others_write_and_any_node_goes_on() 
 
 #[tokio::test]
 async fn a_cursor_of_another_search_a_damaged_one_and_an_old_one_are_told_apart() {
-    let cluster = Cluster::start_with(1, 2, |config| config.search.cursor_ttl_seconds = 1).await;
+    let cluster = Cluster::start_with(1, 2, |config| config.search.cursor_ttl_seconds = 3).await;
     fill(&cluster, 0, 10).await;
     let page = |pattern: &str, cursor: &str| json!({"contains": pattern, "page": {"size": 3, "cursor": cursor}});
     let (_, first) = cluster.search(0, &json!({"contains": "needle", "page": {"size": 3}})).await;
@@ -119,7 +119,7 @@ async fn a_cursor_of_another_search_a_damaged_one_and_an_old_one_are_told_apart(
         let (found, answer) = cluster.search(0, &request).await;
         assert_eq!((found.as_u16(), &answer["error"]["code"]), (status, &json!(code)), "{answer}");
     }
-    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    tokio::time::sleep(Duration::from_millis(3_100)).await;
     let (status, answer) = cluster.search(0, &page("needle", cursor)).await;
     assert_eq!((status, &answer["error"]["code"]), (StatusCode::GONE, &json!("cursor_expired")));
 }
@@ -161,10 +161,10 @@ async fn a_node_that_is_gone_or_hangs_fails_its_shards_only_and_within_the_deadl
             picture.nodes.get_mut(&name(1)).expect("registered").peer = peer.clone();
         });
         let request =
-            json!({"contains": "needle", "count": true, "page": {"size": 100}, "limits": {"deadline_ms": 300}});
+            json!({"contains": "needle", "count": true, "page": {"size": 100}, "limits": {"deadline_ms": 1500}});
         let started = Instant::now();
         let (status, answer) = cluster.search(0, &request).await;
-        assert!(started.elapsed() < Duration::from_secs(2), "{code} took {:?}", started.elapsed());
+        assert!(started.elapsed() < Duration::from_secs(5), "{code} took {:?}", started.elapsed());
         assert_eq!((status, numbers(&answer)), (StatusCode::OK, numbers(&mine)));
         assert_eq!((&answer["partial"], &answer["total_relation"]), (&json!(true), &json!("gte")));
         let failed = answer["failed_shards"].as_array().expect("failed shards");
