@@ -17,14 +17,10 @@ fn pages_make_up_the_whole_result_while_documents_arrive() {
         let pattern = ["e", "?", "кош", "*", "\n"][round % 5].to_owned();
         let question = Question {
             form: if pattern.contains(['*', '?']) { Form::Wildcard } else { Form::Contains },
-            pattern,
             case_sensitive: round % 2 == 0,
             newest_first: round % 3 > 0,
             page_size: 5 + round % 17,
-            field: None,
-            index: None,
-            from: None,
-            to: None,
+            ..Question::contains(&pattern)
         };
         let query = compile(question.query()).expect("a good query");
         let expected = answer(&Asked::new(&question), &before);

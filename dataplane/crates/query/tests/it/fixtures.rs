@@ -12,6 +12,7 @@ use crate::alphabet::FOLDINGS;
 use crate::naive::{Leaf, leaves};
 
 pub(crate) const SHARD: ShardId = ShardId(4);
+pub(crate) const EPOCH: Epoch = Epoch(7);
 pub(crate) const INDEXES: [&str; 3] = ["main", "web", "audit"];
 pub(crate) const PATHS: [&str; 8] = ["message", "text", "text2", "host.name", "tags", "a\\.b", "rows.k", "n"];
 
@@ -23,6 +24,12 @@ pub(crate) struct Sample {
     pub(crate) index: &'static str,
     pub(crate) source: String,
     pub(crate) leaves: Vec<Leaf>,
+}
+
+impl Sample {
+    pub(crate) fn new(seq: u64, time: i64, index: &'static str, source: String) -> Sample {
+        Sample { seq, time, index, leaves: leaves(&source), source }
+    }
 }
 
 /// The seed of this run: `GREPZILLA_SEED`, or a new one. It is printed, so that a failure can be had again.
@@ -46,7 +53,7 @@ fn sample(random: &mut StdRng, seq: u64) -> Sample {
     }
     let source = Value::Object(members).to_string();
     let index = INDEXES[random.random_range(0..INDEXES.len())];
-    Sample { seq, time: random.random_range(-20..20), index, leaves: leaves(&source), source }
+    Sample::new(seq, random.random_range(-20..20), index, source)
 }
 
 fn member(random: &mut StdRng, key: &str) -> Value {
@@ -131,7 +138,7 @@ impl State {
             // Documents without leaves match nothing, but their indexes take the places of the open blocks.
             let last = samples.last().map_or(0, |sample| sample.seq);
             for (seq, index) in (last + 1..).zip(["seal-1", "seal-2", "seal-3"]) {
-                insert(&tier, &[Sample { seq, time: 0, index, source: "{}".to_owned(), leaves: Vec::new() }], 1);
+                insert(&tier, &[Sample::new(seq, 0, index, "{}".to_owned())], 1);
             }
             assert!(tier.view().open().iter().all(|tail| tail.index().as_str().starts_with("seal-")));
         }
@@ -143,7 +150,7 @@ impl State {
 pub(crate) fn insert(tier: &HotTier, samples: &[Sample], batch: usize) {
     for batch in samples.chunks(batch) {
         let records = batch.iter().map(record).collect();
-        tier.insert(Epoch(7), SeqNo(batch[0].seq), TimeNs(0), records);
+        tier.insert(EPOCH, SeqNo(batch[0].seq), TimeNs(0), records);
     }
 }
 

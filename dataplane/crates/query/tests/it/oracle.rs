@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use grepzilla_model::SeqNo;
 use grepzilla_query::{CompiledQuery, LeafAnswer, LeafHit, LeafRequest, Order, QueryError, SortKey, compile, search};
 use grepzilla_storage::hot::{HotTier, HotView};
+use serde_json::json;
 
-use crate::fixtures::{SHARD, Sample, State, samples, seeded};
+use crate::fixtures::{EPOCH, SHARD, Sample, State, samples, seeded, text};
 use crate::naive::{Asked, answer};
 use crate::questions::{Form, Question};
 
@@ -53,6 +54,42 @@ fn the_engine_answers_as_a_naive_scan_does() {
     }
     println!("{asked} questions, {not_empty} of them with hits, each in {} states", State::ALL.len());
     assert!(asked > ROUNDS * QUESTIONS_PER_ROUND * 3 / 4 && not_empty * 3 > asked && not_empty < asked);
+}
+
+#[test]
+fn huge_values_and_documents_are_no_exception() {
+    let mut random = seeded("huge values");
+    let mut samples = samples(&mut random, 1, 12);
+    for sample in samples.iter_mut().step_by(2) {
+        let filler = text(&mut random);
+        let value = format!("{filler}-Żx! ").repeat(80_000 / (filler.len() + 6)) + "ENDE";
+        *sample =
+            Sample::new(sample.seq, sample.time, sample.index, json!({"a": value, "text": [value, ""]}).to_string());
+    }
+    let tiers = State::ALL.map(|state| state.tier_with(&samples));
+    for _ in 0..60 {
+        let question = Question::any(&mut random, &samples);
+        let Some(query) = compiled(&question) else { continue };
+        let asked = Asked::new(&question);
+        let expected = answer(&asked, &samples);
+        tiers.iter().for_each(|tier| compare(tier, &query, &asked, &samples, &expected));
+    }
+}
+
+#[test]
+fn the_first_leaf_that_matches_is_shown() {
+    let sources = [r#"{"b":"no","z":{"y":["nothing","a NEEDLE"]},"a":"needle"}"#, r#"{"needle":"","a":"needle"}"#];
+    let samples: Vec<Sample> =
+        (1..).zip(sources).map(|(seq, source)| Sample::new(seq, 0, "main", source.to_owned())).collect();
+    let question = Question::contains("needle");
+    let query = compile(question.query()).expect("a good query");
+    for tier in State::ALL.map(|state| state.tier_with(&samples)) {
+        let view = tier.view();
+        let answer = page(&view, &query, &question, None, view.upto(), false);
+        let shown = answer.hits.iter().map(|hit| (hit.matched_field.as_str(), hit.preview.as_str()));
+        assert_eq!(shown.collect::<Vec<_>>(), [("a", "needle"), ("z.y", "a NEEDLE")]);
+        assert_eq!((answer.hits[0].epoch, answer.hits[1].highlights.clone()), (EPOCH, vec![[2, 8]]));
+    }
 }
 
 /// The compiled query; `None` when it is rightly refused.

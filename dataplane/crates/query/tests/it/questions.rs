@@ -53,6 +53,21 @@ impl Question {
         }
     }
 
+    /// The newest ten documents with this, whatever its case.
+    pub(crate) fn contains(needle: &str) -> Question {
+        Question {
+            form: Form::Contains,
+            pattern: needle.to_owned(),
+            case_sensitive: false,
+            field: None,
+            index: None,
+            from: None,
+            to: None,
+            newest_first: true,
+            page_size: 10,
+        }
+    }
+
     pub(crate) fn query(&self) -> Query {
         let pattern = self.pattern.clone();
         Query {
