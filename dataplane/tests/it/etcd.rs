@@ -12,6 +12,7 @@ use grepzilla_cluster::keyspace::Keys;
 use grepzilla_cluster::ring_writer::RingWriter;
 use grepzilla_cluster::store::SharedStore;
 use grepzilla_cluster::store::etcd::{EtcdOptions, EtcdStore};
+use grepzilla_cluster::topology::{self, Topology};
 use grepzilla_model::{ClusterUuid, NodeIndex, Ring, RingNode, RingNodeState, ShardId};
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -86,6 +87,11 @@ impl Etcd {
                 .collect::<BTreeMap<_, _>>(),
         };
         writer.write(None, &ring).await.expect("writes the ring");
+    }
+
+    /// What stands in it now.
+    pub(crate) async fn topology(&self) -> Topology {
+        topology::read(self.store().as_ref(), &Keys::new(ROOT).expect("a root")).await.expect("etcd answers")
     }
 
     fn store(&self) -> SharedStore {

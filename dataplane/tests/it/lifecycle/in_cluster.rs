@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use grepzilla_api::contract;
+use grepzilla_cluster::keyspace::NodeState;
 use http::StatusCode;
 use serde_json::{Value, json};
 
@@ -133,6 +134,40 @@ async fn while_etcd_is_away_leaders_go_on_and_a_node_that_restarts_can_be_read_b
         if acknowledged(&statuses) == 30 { Ok(()) } else { Err(json!(format!("{statuses:?}"))) }
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_was_paused_beyond_its_lease_registers_again_and_announces_its_shards_again() {
+    let etcd = Etcd::start().await;
+    let nodes = three_nodes(&etcd).await;
+    eventually("a node that does not serve, or a leader that is not announced", async || {
+        let seen = etcd.topology().await;
+        let serving = seen.nodes.values().filter(|node| node.state == NodeState::Serving).count();
+        if (serving, seen.leaders.len()) == (3, 6) { Ok(()) } else { Err(json!(format!("{seen:?}"))) }
+    })
+    .await;
+    let before = etcd.topology().await;
+
+    nodes[1].signal("STOP");
+    eventually("the paused node is still registered", async || {
+        let seen = etcd.topology().await;
+        if (seen.nodes.len(), seen.leaders.len()) == (2, 4) { Ok(()) } else { Err(json!(seen.nodes.len())) }
+    })
+    .await;
+    nodes[1].signal("CONT");
+    eventually("the node that goes on is not registered", async || {
+        let seen = etcd.topology().await;
+        // It led all the time, in the same epochs: nobody else could have.
+        if (&seen.nodes, &seen.leaders, &seen.configs) == (&before.nodes, &before.leaders, &before.configs) {
+            return Ok(());
+        }
+        Err(json!(format!("{:?}", seen.leaders)))
+    })
+    .await;
+    for node in &nodes {
+        all_led(node).await;
+    }
+    assert_eq!(acknowledged(&write_each(&nodes[0], &ids("after")).await), 30);
 }
 
 #[tokio::test(flavor = "multi_thread")]
