@@ -16,7 +16,14 @@ const WINDOW_LOG: u32 = 27;
 pub struct Sample {
     /// One JSON object each.
     pub lines: Vec<String>,
-    values: Vec<(String, Vec<u32>)>,
+    values: Vec<Leaf>,
+}
+
+/// One distinct leaf value.
+struct Leaf {
+    written: String,
+    lowercase: String,
+    documents: Vec<u32>,
 }
 
 impl Sample {
@@ -46,16 +53,17 @@ impl Sample {
                 }
             });
         }
-        Ok(Sample { lines, values: holders.into_iter().collect() })
+        let leaf = |(written, documents): (String, _)| Leaf { lowercase: written.to_lowercase(), written, documents };
+        Ok(Sample { lines, values: holders.into_iter().map(leaf).collect() })
     }
 
     /// How many documents have a leaf value that the needle matches.
     pub fn count(&self, needle: &Needle) -> Result<u64> {
         let matcher = needle.matcher()?;
         let mut matched = vec![false; self.lines.len()];
-        for (value, documents) in &self.values {
-            if matcher(value) {
-                documents.iter().for_each(|&document| matched[document as usize] = true);
+        for leaf in &self.values {
+            if matcher(&leaf.written, &leaf.lowercase) {
+                leaf.documents.iter().for_each(|&document| matched[document as usize] = true);
             }
         }
         Ok(matched.iter().filter(|&&matched| matched).count() as u64)

@@ -100,6 +100,12 @@ impl Gateway {
 
 /// The exact total of an answer.
 pub fn total(body: &Value) -> Result<u64> {
-    ensure!(body["total_relation"] == "eq", "the total is not exact: {body}");
+    let relation = &body["total_relation"];
+    ensure!(
+        relation == "eq",
+        "a total is {relation}; metrics: {}; missing: {}",
+        body["metrics"],
+        body["failed_shards"]
+    );
     body["total"].as_u64().context("a total is a number")
 }

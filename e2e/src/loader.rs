@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail, ensure};
 use reqwest::StatusCode;
@@ -23,6 +23,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 pub struct Loader {
     gateway: Gateway,
     index: String,
+    run: u128,
     stop: Arc<AtomicBool>,
     workers: JoinSet<Written>,
 }
@@ -40,11 +41,13 @@ impl Loader {
     /// Starts `workers` workers that write to `index`. No document is ever sent twice.
     pub fn start(gateway: &Gateway, index: &str, workers: u32) -> Loader {
         let stop = Arc::new(AtomicBool::new(false));
+        // Tells this run's documents from those of an earlier one in the same cluster.
+        let run = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is later than 1970").as_millis();
         let mut tasks = JoinSet::new();
         for worker in 0..workers {
-            tasks.spawn(write(gateway.clone(), index.to_owned(), worker, Arc::clone(&stop)));
+            tasks.spawn(write(gateway.clone(), index.to_owned(), format!("run{run}-w{worker}"), Arc::clone(&stop)));
         }
-        Loader { gateway: gateway.clone(), index: index.to_owned(), stop, workers: tasks }
+        Loader { gateway: gateway.clone(), index: index.to_owned(), run, stop, workers: tasks }
     }
 
     /// Stops, and checks that every acknowledged document is there exactly once, and no other one more than once.
@@ -56,7 +59,7 @@ impl Loader {
             written.acknowledged.extend(worker.acknowledged);
             written.failed_requests += worker.failed_requests;
         }
-        let present = present(&self.gateway, &self.index).await?;
+        let present = present(&self.gateway, &self.index, self.run).await?;
         if let Some((marker, times)) = present.iter().find(|(_, times)| **times != 1) {
             bail!("document {marker} is there {times} times");
         }
@@ -67,14 +70,14 @@ impl Loader {
     }
 }
 
-async fn write(gateway: Gateway, index: String, worker: u32, stop: Arc<AtomicBool>) -> Written {
+async fn write(gateway: Gateway, index: String, worker: String, stop: Arc<AtomicBool>) -> Written {
     let mut written = Written::default();
     for request in 0u32.. {
         if stop.load(Ordering::Relaxed) {
             break;
         }
         let markers: Vec<String> =
-            (0..DOCUMENTS_PER_REQUEST).map(|number| format!("w{worker}-r{request}-d{number}-end")).collect();
+            (0..DOCUMENTS_PER_REQUEST).map(|number| format!("{worker}-r{request}-d{number}")).collect();
         let lines: Vec<String> = markers
             .iter()
             .map(|marker| json!({"marker": marker, "message": "written under fire"}).to_string())
@@ -93,13 +96,13 @@ async fn write(gateway: Gateway, index: String, worker: u32, stop: Arc<AtomicBoo
     written
 }
 
-/// Every marker of an index with how often it is there, read page by page.
-async fn present(gateway: &Gateway, index: &str) -> Result<HashMap<String, u32>> {
+/// Every marker of a run with how often it is there, read page by page.
+async fn present(gateway: &Gateway, index: &str, run: u128) -> Result<HashMap<String, u32>> {
     let mut present = HashMap::new();
     let mut cursor = Value::Null;
     loop {
         let page = gateway
-            .search_whole(&json!({"contains": "-end", "field": "marker", "index": [index],
+            .search_whole(&json!({"contains": format!("run{run}-"), "field": "marker", "index": [index],
                                   "page": {"size": 1000, "cursor": cursor}, "limits": {"deadline_ms": 60_000}}))
             .await?;
         for hit in page["hits"].as_array().context("hits are a list")? {

@@ -21,8 +21,8 @@ enum Form {
     Regex,
 }
 
-/// Decides whether one leaf value matches.
-pub type Matcher = Box<dyn Fn(&str) -> bool>;
+/// Decides whether one leaf value matches: given as written, and in lower case.
+pub type Matcher = Box<dyn Fn(&str, &str) -> bool>;
 
 impl Needle {
     /// A literal in any case.
@@ -60,17 +60,20 @@ impl Needle {
     /// every needle of [`forty`]; the engine's own tests look at the rest of Unicode.
     pub fn matcher(&self) -> Result<Matcher> {
         let case_sensitive = self.case_sensitive;
-        let folded = move |text: &str| if case_sensitive { text.to_owned() } else { text.to_lowercase() };
-        let text = folded(&self.text);
+        let text = if case_sensitive { self.text.clone() } else { self.text.to_lowercase() };
         Ok(match self.form {
-            Form::Contains => Box::new(move |value| folded(value).contains(&text)),
+            Form::Contains => {
+                Box::new(move |written, lowercase| if case_sensitive { written } else { lowercase }.contains(&text))
+            }
             Form::Wildcard => {
                 let pattern: Vec<char> = format!("*{text}*").chars().collect();
-                Box::new(move |value| glob(&pattern, &folded(value).chars().collect::<Vec<_>>()))
+                Box::new(move |written, lowercase| {
+                    glob(&pattern, &if case_sensitive { written } else { lowercase }.chars().collect::<Vec<_>>())
+                })
             }
             Form::Regex => {
                 let regex = RegexBuilder::new(&self.text).case_insensitive(!case_sensitive).build()?;
-                Box::new(move |value| regex.is_match(value))
+                Box::new(move |written, _| regex.is_match(written))
             }
         })
     }
@@ -162,7 +165,9 @@ mod tests {
 
     #[test]
     fn wildcards_go_back_to_the_last_star() {
-        let matches = |pattern: &str, value: &str| Needle::wildcard(pattern).matcher().expect("valid")(value);
+        let matches = |pattern: &str, value: &str| {
+            Needle::wildcard(pattern).matcher().expect("valid")(value, &value.to_lowercase())
+        };
         assert!(matches("a*bc", "xxaxbxbcxx"));
         assert!(matches("a?c", "xABCx"));
         assert!(!matches("a?c", "ac"));

@@ -39,8 +39,7 @@ impl Resource {
 
     /// Changes fields of `spec`, as `kubectl patch --type merge` does.
     pub async fn edit(&self, spec: Value) -> kube::Result<DynamicObject> {
-        let mut parameters = PatchParams::default();
-        parameters.field_validation = Some(ValidationDirective::Strict);
+        let parameters = PatchParams { field_validation: Some(ValidationDirective::Strict), ..PatchParams::default() };
         self.api.patch(&self.name, &parameters, &Patch::Merge(json!({"spec": spec}))).await
     }
 

@@ -3,11 +3,10 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use grepzilla_e2e::documents::Sample;
 use grepzilla_e2e::gateway::{Gateway, total};
 use grepzilla_e2e::needles::forty;
 
-use crate::world::{SAMPLE, World, load};
+use crate::world::{SAMPLE, World, load, sample};
 
 /// Documents that one client loads; the rest is loaded by [`CLIENTS`].
 const BY_ONE_CLIENT: usize = 10_000;
@@ -17,7 +16,7 @@ const CLIENTS: usize = 16;
 #[tokio::test]
 async fn forty_needles_count_as_a_plain_scan_does() -> Result<()> {
     let (_world, gateway) = World::with_logs().await?;
-    let sample = Sample::load()?;
+    let sample = sample().await?;
     ensure!(sample.lines.len() >= 50_000, "only {} documents ship", sample.lines.len());
     if gateway.documents(SAMPLE).await? == 0 {
         let shipper = gateway.clone().pooled()?;

@@ -2,7 +2,8 @@
 //! because they hold nothing.
 
 use anyhow::{Context, Result, ensure};
-use grepzilla_e2e::gateway::total;
+use grepzilla_e2e::gateway::{Gateway, total};
+use grepzilla_e2e::kind::is_ready;
 use grepzilla_e2e::wait::until;
 use serde_json::{Value, json};
 
@@ -14,8 +15,12 @@ async fn two_nodes_join_serve_and_leave() -> Result<()> {
     world.logs.scale(5).await?;
     world.logs.available(WELL_AGAIN).await?;
     registered(&gateway, 5).await?;
-    let everything = json!({"regex": "(?s).", "index": [SAMPLE], "count": true, "limits": {"deadline_ms": 60_000}});
+    let everything = json!({"regex": "(?s).", "index": [SAMPLE], "count": true, "page": {"size": 0}, "limits": {"deadline_ms": 60_000}});
     for pod in ["logs-3", "logs-4"] {
+        until(&format!("{pod} to be ready"), WELL_AGAIN, async || {
+            Ok(is_ready(&world.kind.pod(NAMESPACE, pod).await?).then_some(()))
+        })
+        .await?;
         let answer = through_pod(&world, pod, &everything).await.with_context(|| format!("{pod} as a root"))?;
         ensure!(
             answer["partial"] == false && total(&answer)? == sample.lines.len() as u64,
@@ -31,7 +36,7 @@ async fn two_nodes_join_serve_and_leave() -> Result<()> {
     Ok(())
 }
 
-async fn registered(gateway: &grepzilla_e2e::gateway::Gateway, nodes: usize) -> Result<()> {
+async fn registered(gateway: &Gateway, nodes: usize) -> Result<()> {
     until(&format!("{nodes} nodes to be registered"), WELL_AGAIN, async || {
         let cluster = gateway.get("/cluster").await?.body;
         let found = cluster["nodes"].as_object().context("nodes are a map")?.len();

@@ -22,14 +22,14 @@ async fn the_api_server_refuses_what_cannot_be_done() -> Result<()> {
 #[tokio::test]
 async fn nodes_that_hold_shards_do_not_leave() -> Result<()> {
     let (world, gateway) = World::with_logs().await?;
+    pods(&world, 3).await?;
     world.logs.edit(json!({"nodes": 2})).await?;
     let blocker = world.logs.blocked_by("logs-2", WELL_AGAIN).await?;
     println!("blocker: {blocker}");
     for field in ["gate", "object", "since", "action"] {
         ensure!(blocker[field].is_string(), "the blocker lacks {field}: {blocker}");
     }
-    let pods = world.kind.pods(NAMESPACE, "app.kubernetes.io/instance=logs").await?;
-    ensure!(pods.len() == 3, "{} pods are left", pods.len());
+    pods(&world, 3).await?;
     gateway.documents("any").await?;
     world.logs.edit(json!({"nodes": 3})).await?;
     until("the blocker to be gone", WELL_AGAIN, async || {
@@ -38,4 +38,13 @@ async fn nodes_that_hold_shards_do_not_leave() -> Result<()> {
     })
     .await?;
     world.logs.available(WELL_AGAIN).await.map(drop)
+}
+
+async fn pods(world: &World, number: usize) -> Result<()> {
+    until(&format!("{number} pods to be there"), WELL_AGAIN, async || {
+        let pods = world.kind.pods(NAMESPACE, "app.kubernetes.io/instance=logs").await?;
+        ensure!(pods.len() == number, "{} pods are there", pods.len());
+        Ok(Some(()))
+    })
+    .await
 }

@@ -52,6 +52,7 @@ spec:
 ";
 
 static INSTALLED: OnceCell<()> = OnceCell::const_new();
+static DOCUMENTS: OnceCell<Sample> = OnceCell::const_new();
 
 /// What every story has.
 pub(crate) struct World {
@@ -79,11 +80,11 @@ impl World {
     }
 
     /// The same with the real documents in it.
-    pub(crate) async fn with_documents() -> Result<(World, Gateway, Sample)> {
+    pub(crate) async fn with_documents() -> Result<(World, Gateway, &'static Sample)> {
         let (world, gateway) = World::with_logs().await?;
-        let sample = Sample::load()?;
+        let sample = sample().await?;
         if gateway.documents(SAMPLE).await? == 0 {
-            load(&gateway, &sample.lines, 4).await?;
+            load(&gateway.clone().pooled()?, &sample.lines, 4).await?;
         }
         ensure!(gateway.documents(SAMPLE).await? == sample.lines.len() as u64, "the sample is there in part");
         Ok((world, gateway, sample))
@@ -95,6 +96,11 @@ impl World {
         let found = sets.list(&ListParams::default().labels(ETCD_LABELS)).await?;
         Ok(found.items.first().context("the chart installed no etcd")?.name_any())
     }
+}
+
+/// The real documents, read once.
+pub(crate) async fn sample() -> Result<&'static Sample> {
+    DOCUMENTS.get_or_try_init(async || Sample::load()).await
 }
 
 /// Sends documents with so many clients at once, each request acknowledged whole.
