@@ -17,8 +17,8 @@ use std::time::Duration;
 
 use grepzilla_model::ClusterUuid;
 use jiff::Timestamp;
-use kube::runtime::controller::Action;
 use kube::{Client, ResourceExt};
+use kube_runtime::controller::Action;
 use tracing::Instrument;
 
 use crate::crd::GrepzillaCluster;

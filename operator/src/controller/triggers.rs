@@ -8,10 +8,10 @@ use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service, ServiceAccount};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::api::Api;
-use kube::runtime::controller::{self, Controller};
-use kube::runtime::reflector::ObjectRef;
-use kube::runtime::watcher;
 use kube::{Client, ResourceExt};
+use kube_runtime::controller::{self, Controller};
+use kube_runtime::reflector::ObjectRef;
+use kube_runtime::watcher;
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 
