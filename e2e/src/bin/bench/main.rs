@@ -27,6 +27,12 @@ async fn main() -> Result<()> {
     let corpus = Corpus::load(corpus.as_deref())?;
     println!("{}: {} documents, {:.1} MB of JSON\n", corpus.name, corpus.documents.len(), corpus.bytes as f64 / 1e6);
 
+    let load = process::load_average()?;
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    println!(
+        "{processors} processors, load average {load:.1} before the run: what else runs makes both sides slower.\n"
+    );
+
     println!(
         "Ingest over HTTP, fsync before each acknowledgement, {} documents a request:",
         ingest::DOCUMENTS_PER_REQUEST
@@ -63,7 +69,8 @@ async fn main() -> Result<()> {
 
     let figures = json!({
         "corpus": {"name": corpus.name, "documents": corpus.documents.len(), "bytes": corpus.bytes},
-        "processors": std::thread::available_parallelism().map_or(1, usize::from),
+        "processors": processors,
+        "load_average_before": load,
         "ingest": ingests.iter().map(Ingest::json).collect::<Vec<_>>(),
         "search": searches.iter().map(Compared::json).collect::<Vec<_>>(),
     });

@@ -1,4 +1,4 @@
-//! What a process has used, as Linux counts it.
+//! What a process has used, and how busy the machine is, as Linux counts it.
 
 use std::time::Duration;
 
@@ -25,4 +25,10 @@ pub(crate) fn peak_memory_mib(id: u32) -> Result<f64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("VmHWM in /proc")?;
     let kib: f64 = line.trim().trim_end_matches(" kB").parse()?;
     Ok(kib / 1024.0)
+}
+
+/// How many processes wanted to run in the last minute, on average.
+pub(crate) fn load_average() -> Result<f64> {
+    let text = std::fs::read_to_string("/proc/loadavg")?;
+    Ok(text.split(' ').next().context("a figure in /proc/loadavg")?.parse()?)
 }
