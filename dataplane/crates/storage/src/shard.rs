@@ -161,9 +161,10 @@ impl Shard {
         ShardStats { log, queue_bytes: self.queue.bytes(), hot: self.hot.stats() }
     }
 
-    /// Whether the log takes batches. `false` after [`Shard::close`], and if a bug has ended the log's thread.
+    /// Whether the log takes batches, now or when there is room again. `false` from [`Shard::close`] on, when the
+    /// process must end, and if a bug has ended the log's thread. It does not wait.
     pub fn is_open(&self) -> bool {
-        matches!(&*self.thread.lock(), Thread::Running(handle) if !handle.is_finished())
+        self.queue.is_open()
     }
 
     /// Does what is queued, makes it durable in every mode, and closes the log so that any later damage to it shows.

@@ -45,11 +45,10 @@ mod sizes;
 mod writer;
 
 pub use counters::{FsyncStats, LogCounters};
-pub use payload::{PayloadError, decode_payload, encode_payload};
+pub use payload::{PayloadError, decode_payload, encode_payload, payload_bytes};
 
 pub(crate) use file_header::LogOwner;
 pub(crate) use log::Log;
-pub(crate) use payload::payload_bytes;
 pub(crate) use recovery::recover;
 pub(crate) use sizes::LogSizes;
 

@@ -79,9 +79,11 @@ impl DurableFile {
         self.file.sync().map_err(|error| self.fatal(Verb::Sync, &error))
     }
 
-    /// Gives room back beyond `length`. Not durable by itself: nobody may rely on it.
-    pub fn cut(&self, length: u64) -> Result<(), Died> {
-        self.file.set_length(length).map_err(|error| self.fatal(Verb::SetLength, &error))
+    /// Gives room back beyond `length`. Nobody relies on it: it may fail, and is not durable by itself.
+    pub fn give_back(&self, length: u64) {
+        if let Err(error) = self.file.set_length(length) {
+            tracing::warn!(path = %self.path.display(), length, %error, "room on the disk could not be given back");
+        }
     }
 
     /// Makes room: zeros from `from` to `to`, so that later writes there neither run out of space nor change the

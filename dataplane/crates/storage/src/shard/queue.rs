@@ -131,6 +131,11 @@ impl Queue {
         self.state.lock().bytes
     }
 
+    /// Whether requests are taken, now or when there is room again.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.state.lock().gate, Gate::Open | Gate::NoSpace)
+    }
+
     /// Batches are taken from now on.
     pub(super) fn epoch_started(&self) {
         self.state.lock().epoch_started = true;

@@ -119,10 +119,7 @@ impl Shared {
         let mut desk = self.desk.lock();
         loop {
             if let Some((file, length)) = desk.sealed.pop() {
-                if let Err(died) = MutexGuard::unlocked(&mut desk, || file.cut(length)) {
-                    desk.order = Order::Died(died);
-                    self.changed.notify_all();
-                }
+                MutexGuard::unlocked(&mut desk, || file.give_back(length));
             } else if desk.stopping {
                 return;
             } else if let Order::Waiting(header, capacity) = desk.order {

@@ -16,6 +16,9 @@ use crate::disk::{Died, Disk, DurableFile, WriteError};
 /// What a SEAL carries: the successor's epoch and number.
 pub(super) const SEAL_PAYLOAD_BYTES: usize = 16;
 
+/// How much of the memory of a large group is kept for the next one.
+const GATHERED_BYTES_KEPT: usize = 1 << 20;
+
 /// A PAD and a SEAL.
 const RESERVE_BYTES: u64 = 64 + 64 + SEAL_PAYLOAD_BYTES as u64;
 
@@ -121,7 +124,7 @@ impl WalFile {
         let needed = self.end() + frame_bytes(payload_bytes) + RESERVE_BYTES;
         let made = self.file.make_room(self.capacity, needed).and_then(|()| self.file.sync_room());
         if let Err(WriteError::NoRoom(_)) = made {
-            self.file.cut(self.capacity)?;
+            self.file.give_back(self.capacity);
         }
         made?;
         self.capacity = needed;
@@ -176,6 +179,7 @@ impl WalFile {
     fn forget_gathered(&mut self) {
         self.written = self.end();
         self.gathered.clear();
+        self.gathered.shrink_to(GATHERED_BYTES_KEPT);
     }
 
     /// Makes what was written durable. Answers how long that took.

@@ -94,7 +94,9 @@ fn batches_are_refused_before_an_epoch_and_after_the_end_and_when_they_are_too_l
     let large = queue(&shard, batch([1], 16 << 20)).expect_err("too large");
     assert!(matches!(large, AppendError::TooLarge { bytes_max: 16_777_152, .. }), "{large:?}");
     assert_eq!(append(&shard, batch([1], 1)).expect("taken").first_seq, SeqNo(2));
+    assert!(shard.is_open());
     assert_eq!((shard.close(), shard.close()), (Ok(()), Ok(())));
+    assert!(!shard.is_open());
     assert_eq!(queue(&shard, batch([1], 1)).expect_err("closed"), AppendError::Closed);
     assert_eq!(shard.start_epoch(Epoch(6)), Err(AppendError::Closed));
 }
@@ -111,6 +113,23 @@ fn closing_answers_everything_that_was_queued() {
     });
     assert!(answers.into_iter().all(|answer| answer.recv().expect("answered").is_ok()));
     assert_eq!(documents(&open(machine.boot(), options()).expect("opens").view()).len(), 21);
+}
+
+#[test]
+fn when_a_callers_bug_ends_the_log_thread_nobody_is_left_waiting() {
+    let machine = Machine::new(1);
+    let shard = open_and_lead(machine.boot(), options());
+    shard.append(batch([1], 10), Box::new(|_| panic!("a bug in the test, on purpose"))).expect("taken");
+    let began = Instant::now();
+    while shard.is_open() {
+        assert!(began.elapsed() < Duration::from_secs(10), "the thread goes on");
+        std::thread::yield_now();
+    }
+    assert_eq!(queue(&shard, batch([2], 10)).expect_err("over"), AppendError::Closed);
+    assert_eq!(shard.close(), Err(AppendError::Closed));
+    // The log itself is as good as after a kill, and its lock is free.
+    let shard = open_and_lead(machine.boot(), options());
+    assert_eq!(documents(&shard.view()).len(), 1);
 }
 
 #[test]

@@ -77,11 +77,11 @@ pub(super) fn resume(folder: &ReplicaFolder, survey: Survey, sizes: LogSizes) ->
         }
         LastPart::Kept(last, _, kept) => {
             resumed.bytes_before += kept.length - FILE_HEADER_BYTES as u64;
-            last.file.cut(kept.length)?;
+            last.file.give_back(kept.length);
         }
     }
     remove(folder, &leftovers)?;
-    give_back(&inventory)?;
+    give_back(&inventory);
     Ok(resumed)
 }
 
@@ -206,13 +206,12 @@ fn next_again<'a>(file: &LogFile, reader: &'a mut FrameReader<'_>) -> Result<cra
 }
 
 /// Cuts the files that a crash kept from being cut when they were sealed.
-fn give_back(inventory: &Inventory) -> Result<(), OpenError> {
+fn give_back(inventory: &Inventory) {
     for pair in inventory.log.windows(2) {
         if let Some(stated) = pair[1].previous().filter(|stated| stated.length < pair[0].bytes) {
-            pair[0].file.cut(stated.length)?;
+            pair[0].file.give_back(stated.length);
         }
     }
-    Ok(())
 }
 
 fn remove(folder: &ReplicaFolder, leftovers: &[PathBuf]) -> Result<(), OpenError> {
