@@ -1,5 +1,7 @@
 //! Two clusters of one name in two namespaces, and one operator, do not meet.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use anyhow::{Result, ensure};
 use grepzilla_e2e::gateway::Gateway;
 use grepzilla_e2e::resource::Resource;
@@ -26,12 +28,15 @@ spec:
 #[tokio::test]
 async fn clusters_of_one_name_do_not_meet() -> Result<()> {
     let world = World::open().await?;
+    // Names of their own: what etcd knows of a cluster stays when its volumes are deleted with their namespace.
+    let moment = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+    let namespaces = ["left", "right"].map(|side| format!("{side}-{moment}"));
     let mut seen = Vec::new();
-    for namespace in ["left", "right"] {
+    for namespace in &namespaces {
         world.kind.namespace(namespace).await?;
         Resource::new(&world.kind, namespace, "twin").apply(TWIN).await?;
     }
-    for namespace in ["left", "right"] {
+    for namespace in &namespaces {
         let twin = Resource::new(&world.kind, namespace, "twin");
         twin.available(WELL_AGAIN).await?;
         let gateway = Gateway::open(&world.kind, &twin).await?;
@@ -50,10 +55,10 @@ async fn clusters_of_one_name_do_not_meet() -> Result<()> {
             "{namespace} sees {sources:?}"
         );
     }
-    let namespaces: Api<Namespace> = Api::all(world.kind.client.clone());
-    for namespace in ["left", "right"] {
+    let all: Api<Namespace> = Api::all(world.kind.client.clone());
+    for namespace in &namespaces {
         Resource::new(&world.kind, namespace, "twin").delete().await?;
-        namespaces.delete(namespace, &DeleteParams::default()).await?;
+        all.delete(namespace, &DeleteParams::default()).await?;
     }
     Ok(())
 }
