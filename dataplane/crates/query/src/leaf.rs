@@ -38,7 +38,8 @@ pub struct LeafRequest<'a> {
     pub count: bool,
     /// When to stop.
     pub deadline: Instant,
-    /// The most documents to look at one by one because a value of theirs matches.
+    /// The most documents to look at one by one because a value of theirs matches. Checked behind each block, so it may be
+    /// exceeded by the documents of one.
     pub candidates_max: u64,
 }
 
@@ -112,7 +113,7 @@ pub fn search(view: &HotView, request: &LeafRequest<'_>) -> LeafAnswer {
     let stop = scan.run(&blocks).err();
     let scanned = started.elapsed();
     let (page, mut metrics, total) = scan.finish();
-    let is_page_full = page.has_more();
+    let has_more = page.has_more();
     let (hits, assembled) = hit::assemble(page, &blocks, request, &clock, &mut metrics);
     let stop = stop.or(assembled.err());
     metrics.blocks_total = (view.sealed().len() + view.open().len()) as u64;
@@ -121,7 +122,7 @@ pub fn search(view: &HotView, request: &LeafRequest<'_>) -> LeafAnswer {
     LeafAnswer {
         hits,
         total: request.count.then_some(total),
-        more: is_page_full || stop.is_some(),
+        more: has_more || stop.is_some(),
         deadline_hit: stop == Some(Stop::Deadline),
         budget_hit: stop == Some(Stop::Budget),
         metrics,

@@ -36,7 +36,7 @@ impl Page {
             return;
         }
         self.kept.push((rank, place));
-        if self.kept.len() > self.size + 1 {
+        if self.kept.len() > self.size.saturating_add(1) {
             self.kept.pop();
         }
     }

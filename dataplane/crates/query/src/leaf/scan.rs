@@ -3,7 +3,6 @@
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use grepzilla_model::SeqNo;
 use grepzilla_model::document::walk_leaves;
 use grepzilla_model::fold::fold_into;
 use grepzilla_storage::hot::{OpenDocument, OpenTail, SealedBlock, Span, Spelling, Stamp};
@@ -211,8 +210,7 @@ impl<'a> Scan<'a> {
     }
 
     fn is_asked_for(&self, stamp: Stamp) -> bool {
-        let SeqNo(upto) = self.request.upto;
-        stamp.seq.0 <= upto && self.request.query.time.contains(stamp.time)
+        stamp.seq <= self.request.upto && self.request.query.time.contains(stamp.time)
     }
 
     fn candidates(&mut self, count: u64) {
