@@ -126,7 +126,8 @@ async fn compaction_is_survived() {
     let inner: SharedStore = memory.clone();
     let store = FaultyStore::new(inner.clone());
     let mut picture = Picture::start(store.clone(), None);
-    picture.shows("the store", |topology| topology.connected).await;
+    put(&inner, &Key::Node("n-3".into()), record("n").encode()).await;
+    picture.shows("the node that will go", |topology| !topology.nodes.is_empty()).await;
     store.set_away(true);
     for at in 0..10 {
         put(&inner, &Key::Node(format!("n-{at}").as_str().into()), record("n").encode()).await;
