@@ -4,6 +4,7 @@
 //! Prints tables, writes the figures as JSON, and fails on nothing but a failure: figures are for people to judge.
 
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use grepzilla_e2e::local_node::LocalNode;
@@ -22,7 +23,17 @@ mod process;
 const CLIENTS: [usize; 2] = [1, 16];
 
 #[tokio::main]
-async fn main() -> Result<()> {
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<()> {
     let (output, corpus) = arguments()?;
     let corpus = Corpus::load(corpus.as_deref())?;
     println!("{}: {} documents, {:.1} MB of JSON\n", corpus.name, corpus.documents.len(), corpus.bytes as f64 / 1e6);
