@@ -3,6 +3,7 @@
 //! A batch is sent again only when it certainly was not written; one whose fate is unknown ends the work and is named
 //! with its lines, because only the user knows whether a document that is there twice does harm.
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -70,6 +71,9 @@ enum AckArgument {
 
 /// Runs the command.
 pub(crate) async fn run(arguments: PutArguments) -> Result<Outcome> {
+    if arguments.files.is_empty() && std::io::stdin().is_terminal() {
+        bail!("say which files to put, or pipe documents in; `gz help put` has examples");
+    }
     let client = arguments.node.client()?;
     let sources = arguments.sources();
     let read = Arc::new(AtomicU64::new(0));

@@ -31,7 +31,7 @@ pub(crate) struct SearchArguments {
     /// In PATTERN `*` is any run of characters, `?` one character, and `\` takes the meaning of the next one away
     #[arg(long, short, group = "form")]
     wildcard: bool,
-    /// PATTERN is a regular expression in the syntax of Rust's regex; `^` and `$` are the ends of a value
+    /// PATTERN is a regular expression in the syntax of Rust's regex; `^` and `$` are the ends of a value, accents count
     #[arg(long, short = 'e', group = "form")]
     regex: bool,
     /// Look in one field only, named by its path: user.name
@@ -44,10 +44,10 @@ pub(crate) struct SearchArguments {
     #[arg(long, short = 's')]
     case_sensitive: bool,
     /// Documents of this time or later: how long ago (15m, 2h, 7d), a date, or RFC 3339
-    #[arg(long, value_name = "TIME", alias = "from")]
+    #[arg(long, value_name = "TIME", visible_alias = "from")]
     since: Option<String>,
     /// Documents before this time, written as for --since
-    #[arg(long, value_name = "TIME", alias = "to")]
+    #[arg(long, value_name = "TIME", visible_alias = "to")]
     until: Option<String>,
     /// Show the oldest documents first, not the newest
     #[arg(long)]
