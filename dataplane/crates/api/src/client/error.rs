@@ -7,9 +7,9 @@ use reqwest::Url;
 
 use crate::error::ErrorBody;
 
-/// Codes of a 503 by which a node says that nothing of a batch was written: it is not ready, has no room for the body or in
-/// the shard's queue, or the shard has no leader. `unknown_outcome` and `unreachable` do not say that.
-const NOTHING_WAS_WRITTEN: [&str; 4] = ["starting", "overloaded", "queue_full", "no_leader"];
+/// Codes of a 5xx by which a node says that nothing of a batch was written: it is not ready, has no room for the body, in the
+/// shard's queue or on the disk, or the shard has no leader, or none that can be reached. `unknown_outcome` says the opposite.
+const NOTHING_WAS_WRITTEN: [&str; 6] = ["starting", "overloaded", "queue_full", "no_space", "no_leader", "unreachable"];
 
 /// A request that did not get the answer it asked for.
 #[derive(Debug, thiserror::Error)]
