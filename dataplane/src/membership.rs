@@ -4,9 +4,11 @@
 //! configurations to the disk, and only then shows them to the rest of the node. What was once adopted is never given
 //! up because the store lost it or is away.
 
+mod addresses;
 mod onward;
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use grepzilla_cluster::adopted::{Adopted, AdoptedError, AdoptedFile};
 use grepzilla_cluster::topology::Topology;
@@ -15,6 +17,7 @@ use grepzilla_storage::disk::is_no_space;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use crate::membership::addresses::LastAddresses;
 use crate::membership::onward::{OtherCluster, onward};
 
 /// The task between the watch of the store and the node.
@@ -25,6 +28,7 @@ pub(crate) struct Follower {
     /// `None`: the store is on this very disk, so there is nothing to remember.
     memory: Option<AdoptedFile>,
     known: watch::Sender<Arc<Topology>>,
+    addresses: Arc<LastAddresses>,
 }
 
 /// Why the node must not go on following its cluster.
@@ -48,7 +52,13 @@ impl Follower {
         memory: Option<AdoptedFile>,
     ) -> (Follower, watch::Receiver<Arc<Topology>>) {
         let (known, receiver) = watch::channel(Arc::new(first));
-        (Follower { cluster, heard, memory, known }, receiver)
+        let addresses = Arc::new(LastAddresses::default());
+        (Follower { cluster, heard, memory, known, addresses }, receiver)
+    }
+
+    /// Where nodes were last to be reached; kept current by the task.
+    pub(crate) fn addresses(&self) -> Arc<LastAddresses> {
+        self.addresses.clone()
     }
 
     /// Follows until it is cancelled, or until the store turns out to be another cluster's.
@@ -57,6 +67,7 @@ impl Follower {
             let heard = self.heard.borrow_and_update().clone();
             let next = onward(self.cluster, &self.known.borrow(), &heard)?;
             self.remember(&next).await?;
+            self.addresses.note(&next, SystemTime::now());
             self.known.send_replace(Arc::new(next));
             tokio::select! {
                 biased;

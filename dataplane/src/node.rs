@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use grepzilla_api::config::NodeConfig;
 use grepzilla_api::status::{ClusterStatus, NodeStatus, Readiness, ShardStatus};
@@ -13,6 +14,7 @@ use grepzilla_cluster::topology::Topology;
 use grepzilla_model::{ClusterUuid, Epoch, Incarnation, NodeName, ShardId};
 use tokio::sync::watch;
 
+use crate::membership::LastAddresses;
 use crate::metrics::store::StoreErrors;
 pub use crate::node::secret::{ClusterSecret, SecretError};
 pub use crate::shards::table::LeaderShard;
@@ -36,6 +38,7 @@ pub struct Node {
     pub secret: Option<ClusterSecret>,
     pub(crate) store_errors: StoreErrors,
     topology: watch::Receiver<Arc<Topology>>,
+    last_addresses: Arc<LastAddresses>,
     registration: watch::Receiver<RegistrationState>,
     shards: Arc<ShardTable>,
     signals: ShutdownSignals,
@@ -77,6 +80,7 @@ pub(crate) struct NodeParts {
     pub(crate) incarnation: Incarnation,
     pub(crate) secret: Option<ClusterSecret>,
     pub(crate) topology: watch::Receiver<Arc<Topology>>,
+    pub(crate) last_addresses: Arc<LastAddresses>,
     pub(crate) registration: watch::Receiver<RegistrationState>,
     pub(crate) shards: Arc<ShardTable>,
     pub(crate) signals: ShutdownSignals,
@@ -92,12 +96,25 @@ impl Node {
             incarnation,
             secret,
             topology,
+            last_addresses,
             registration,
             shards,
             signals,
             store_errors,
         } = parts;
-        Node { config, name, cluster, incarnation, secret, topology, registration, shards, signals, store_errors }
+        Node {
+            config,
+            name,
+            cluster,
+            incarnation,
+            secret,
+            topology,
+            last_addresses,
+            registration,
+            shards,
+            signals,
+            store_errors,
+        }
     }
 
     /// What is known of the cluster at this moment; there is always a ring. Cheap; it does not change under the caller.
@@ -107,7 +124,11 @@ impl Node {
 
     /// Who leads a shard, as far as this node knows.
     pub fn leader_of(&self, shard: ShardId) -> Leader {
-        locate(&self.topology(), &self.name, shard, self.shards.get(shard))
+        let topology = self.topology();
+        match locate(&topology, &self.name, shard, self.shards.get(shard)) {
+            Leader::Nobody { reason } => self.last_reached(&topology, shard).unwrap_or(Leader::Nobody { reason }),
+            found => found,
+        }
     }
 
     /// The shards that this node leads at this moment.
@@ -157,6 +178,13 @@ impl Node {
     /// Whether the node is on its way out.
     pub fn draining(&self) -> bool {
         self.signals.is_draining()
+    }
+
+    /// Another node that leads a shard by its configuration, but is not registered: it may live all the same.
+    fn last_reached(&self, topology: &Topology, shard: ShardId) -> Option<Leader> {
+        let node = topology.configs.get(&shard).map(|config| &config.leader).filter(|leader| **leader != self.name)?;
+        let peer = self.last_addresses.of(node, topology, SystemTime::now())?;
+        Some(Leader::At { node: node.clone(), peer })
     }
 
     fn shard_status(&self, topology: &Topology, shard: ShardId) -> ShardStatus {

@@ -109,6 +109,7 @@ impl Running {
 
         let (follow_store, heard) = TopologyTask::new(store.clone(), keys.clone(), None);
         let (follower, topology) = Follower::new(cluster, topology, heard, memory);
+        let last_addresses = follower.addresses();
         let record = record_of(&name, addresses);
         let options = registration_options(&startup);
         let (register, registration) = Registration::new(store.clone(), keys.clone(), record, options);
@@ -131,6 +132,7 @@ impl Running {
             incarnation: Incarnation(rand::random()),
             secret,
             topology,
+            last_addresses,
             registration: registration.state(),
             shards,
             signals: signals.clone(),

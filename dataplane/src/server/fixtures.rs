@@ -141,6 +141,7 @@ impl TestNode {
             incarnation: Incarnation(index as u64),
             secret: Some(ClusterSecret::from(SECRET)),
             topology,
+            last_addresses: Arc::default(),
             registration,
             shards: table.clone(),
             signals: signals.clone(),
