@@ -38,6 +38,10 @@ number! {
     SeqNo(u64)
 }
 number! {
+    /// A version of a shard's manifest: each publish raises it by one. 0 means that nothing was published yet.
+    Generation(u64)
+}
+number! {
     /// Where a record belongs in the space that the ring divides among the shards.
     Bucket(u16)
 }
@@ -46,6 +50,13 @@ impl Epoch {
     /// The epoch after this one.
     pub fn next(self) -> Epoch {
         Epoch(self.0 + 1)
+    }
+}
+
+impl Generation {
+    /// The generation after this one.
+    pub fn next(self) -> Generation {
+        Generation(self.0 + 1)
     }
 }
 

@@ -7,6 +7,7 @@ pub mod config;
 pub mod document;
 pub mod fold;
 pub mod ids;
+pub mod manifest;
 pub mod path;
 pub mod record;
 pub mod ring;
@@ -14,7 +15,8 @@ pub mod routing;
 pub mod time;
 
 pub use config::{ReplicaRole, ShardConfig, ShardReplica, ShardState};
-pub use ids::{Bucket, ClusterUuid, Epoch, Incarnation, IndexName, NodeIndex, NodeName, SeqNo, ShardId};
+pub use ids::{Bucket, ClusterUuid, Epoch, Generation, Incarnation, IndexName, NodeIndex, NodeName, SeqNo, ShardId};
+pub use manifest::{Manifest, SegmentEntry, SegmentName};
 pub use record::{Batch, BodyHash, Durability, KeyHash, Record, RecordKind};
 pub use ring::{BucketRange, Ring, RingNode, RingNodeState};
 pub use time::TimeNs;
