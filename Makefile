@@ -31,7 +31,7 @@ lint: ## Format, lints, links in the documentation
 	@scripts/setup.sh test
 	@scripts/lint.sh
 
-generate: ## Write anew what is generated: the custom resource's definition
+generate: ## Write anew what is generated: the custom resource's definition, the fold table
 	@scripts/setup.sh build
 	@scripts/generate.sh
 
