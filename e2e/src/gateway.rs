@@ -11,9 +11,13 @@ use serde_json::{Value, json};
 
 use crate::kind::Kind;
 use crate::resource::Resource;
+use crate::wait::until;
 
 /// The longest wait for one answer.
 const PATIENCE: Duration = Duration::from_secs(70);
+
+/// How long kube-proxy may take to hear of a ready pod.
+const PROXY_PATIENCE: Duration = Duration::from_secs(30);
 
 /// A cluster's HTTP API as its Service offers it.
 #[derive(Clone)]
@@ -34,7 +38,7 @@ pub struct Answer {
 }
 
 impl Gateway {
-    /// Finds the Service of a cluster.
+    /// Finds the Service of a cluster that is available, and waits until kube-proxy has heard of its pods too.
     pub async fn open(kind: &Kind, cluster: &Resource) -> Result<Gateway> {
         let services: Api<Service> = Api::namespaced(kind.client.clone(), &cluster.namespace);
         let service = services.get(&cluster.name).await.context("the client Service has the cluster's name")?;
@@ -46,7 +50,9 @@ impl Gateway {
             .connect_timeout(Duration::from_secs(2))
             .timeout(PATIENCE)
             .build()?;
-        Ok(Gateway { http, url: format!("http://{}:{port}", kind.worker_address().await?) })
+        let gateway = Gateway { http, url: format!("http://{}:{port}", kind.worker_address().await?) };
+        until("the Service to lead to a pod", PROXY_PATIENCE, async || gateway.get("/healthz").await.map(Some)).await?;
+        Ok(gateway)
     }
 
     /// Keeps connections open between requests, as a shipper does.

@@ -161,7 +161,7 @@ fn ring_nodes(nodes: u32) -> BTreeMap<NodeIndex, RingNode> {
 }
 
 fn led_by(ring: &Ring, shard: ShardId) -> ShardFacts {
-    ShardFacts { led: true, holders: ring.target_names(shard).cloned().collect() }
+    ShardFacts { led: true, holders: ring.target_names(shard).cloned().collect(), ..ShardFacts::default() }
 }
 
 fn name(ordinal: u32) -> NodeName {

@@ -13,7 +13,7 @@ use grepzilla_cluster::keyspace::Keys;
 use grepzilla_cluster::ring_writer::{RingWriteError, RingWriter};
 use grepzilla_cluster::store::{SharedStore, StoreError};
 use grepzilla_cluster::topology::{self, Topology, TopologyTask};
-use grepzilla_model::{ClusterUuid, Ring, ShardConfig, ShardId, ShardState};
+use grepzilla_model::{ClusterUuid, Ring, ShardConfig, ShardId, ShardReplica, ShardState};
 use tokio::sync::{OnceCell, mpsc, watch};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -252,7 +252,16 @@ fn shard_facts(topology: &Topology, shard: ShardId, config: &ShardConfig) -> Sha
     let registered = topology.nodes.contains_key(&config.leader);
     let replicas = config.replicas.iter().map(|replica| replica.node.clone());
     let holders: BTreeSet<_> = replicas.chain([config.leader.clone()]).collect();
-    ShardFacts { led: alive && registered && config.state == ShardState::Active, holders }
+    let lost = config.replicas.iter().filter(|replica| has_another_folder(topology, shard, replica));
+    let lost = lost.map(|replica| replica.node.clone()).collect();
+    ShardFacts { led: alive && registered && config.state == ShardState::Active, holders, lost }
+}
+
+/// Whether a replica's node says that the life of its folder is not the one that is listed. A node that says nothing of
+/// the shard has not opened it yet.
+fn has_another_folder(topology: &Topology, shard: ShardId, replica: &ShardReplica) -> bool {
+    let held = topology.nodes.get(&replica.node).and_then(|node| node.incarnations.get(&shard));
+    held.is_some_and(|held| *held != replica.incarnation)
 }
 
 #[cfg(test)]

@@ -136,6 +136,8 @@ pub struct ShardFacts {
     pub led: bool,
     /// The nodes that hold a copy.
     pub holders: BTreeSet<NodeName>,
+    /// The nodes among them that have a new folder in place of that copy.
+    pub lost: BTreeSet<NodeName>,
 }
 
 impl Default for MetadataFacts {

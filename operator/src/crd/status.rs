@@ -90,6 +90,8 @@ pub enum Gate {
     NodeHoldsShards,
     /// A shard is without a leader although its node runs.
     ShardLeaderless,
+    /// A node runs without the copy of a shard that it is listed with: its volume was lost or replaced.
+    ReplicaLost,
     /// A pod has no Kubernetes node to run on.
     PodNotScheduled,
     /// An object of this name belongs to somebody else.

@@ -143,3 +143,38 @@ fn a_shard_is_led_only_by_a_leader_that_lives_in_its_epoch() {
     topology.nodes.clear();
     assert!(!led(&topology), "not registered");
 }
+
+#[test]
+fn a_copy_is_lost_when_its_node_has_another_folder_and_not_while_it_says_nothing() {
+    use grepzilla_cluster::keyspace::{NodeRecord, NodeState};
+    use grepzilla_model::{Epoch, Incarnation, NodeName, ReplicaRole};
+
+    let node = NodeName::from("logs-0");
+    let replica = ShardReplica { node: node.clone(), incarnation: Incarnation(1), role: ReplicaRole::Member };
+    let config = ShardConfig {
+        epoch: Epoch(3),
+        leader: node.clone(),
+        replicas: vec![replica],
+        in_sync: vec![node.clone()],
+        min_isr: 1,
+        state: ShardState::Active,
+        lossy: None,
+    };
+    let record = |incarnations| NodeRecord {
+        name: node.clone(),
+        api: "10.0.0.1:7300".into(),
+        peer: "10.0.0.1:7301".into(),
+        version: "1".into(),
+        formats: 1,
+        incarnations,
+        state: NodeState::Serving,
+    };
+    let mut topology = Topology::unknown();
+    let lost = |topology: &Topology| shard_facts(topology, ShardId(0), &config).lost;
+    for kept in [BTreeMap::new(), BTreeMap::from([(ShardId(0), Incarnation(1))])] {
+        topology.nodes.insert(node.clone(), record(kept));
+        assert_eq!(lost(&topology), BTreeSet::new());
+    }
+    topology.nodes.insert(node.clone(), record(BTreeMap::from([(ShardId(0), Incarnation(2))])));
+    assert_eq!(lost(&topology), BTreeSet::from([node.clone()]));
+}

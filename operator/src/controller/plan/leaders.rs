@@ -17,7 +17,8 @@ pub fn look(cluster: &Cluster, facts: &Facts, now: Timestamp, waits: &mut Vec<Wa
     let Some((metadata, ring)) = facts.cluster().zip(facts.ring()) else { return };
     let mut leaderless: BTreeMap<NodeIndex, Vec<ShardId>> = BTreeMap::new();
     for (&shard, targets) in &ring.targets {
-        if !metadata.shards.get(&shard).is_some_and(|shard| shard.led) {
+        // A lost copy is the reason, and is told by itself.
+        if !metadata.shards.get(&shard).is_some_and(|shard| shard.led || !shard.lost.is_empty()) {
             leaderless.entry(targets[0]).or_default().push(shard);
         }
     }
@@ -35,9 +36,6 @@ fn wait(cluster: &Cluster, node: NodeIndex, shards: &[ShardId], since: Timestamp
         object: format!("Pod/{name}"),
         since: Some(since),
         message: format!("{name} is ready, but nobody leads its shards {}", list.join(", ")),
-        action:
-            "GET /cluster of any node says why, shard by shard; so does the pod's log. A volume that was replaced by \
-                 an empty one is not taken for the old one: bring the old volume back"
-                .into(),
+        action: "GET /cluster of any node says why, shard by shard; so does the pod's log".into(),
     }
 }

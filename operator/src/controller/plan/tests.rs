@@ -220,6 +220,14 @@ fn shards_that_nobody_leads_although_their_node_runs_are_a_blocker() {
 }
 
 #[test]
+fn a_lost_copy_is_a_blocker_at_once_and_stands_for_the_missing_leader() {
+    let mut facts = fixtures::running(3, 3);
+    let shard = fixtures::metadata(&mut facts).shards.values_mut().next().expect("shards");
+    (shard.led, shard.lost) = (false, shard.holders.clone());
+    insta::assert_snapshot!(planned(&fixtures::minimal(), &facts));
+}
+
+#[test]
 fn volumes_grow_without_touching_pods_where_their_class_allows_it() {
     let cluster = Cluster { storage_size: "30Gi".into(), ..fixtures::minimal() };
     let mut facts = fixtures::running(3, 3);
