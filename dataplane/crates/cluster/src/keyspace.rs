@@ -1,19 +1,23 @@
 //! Which keys a cluster has in the metadata store, and the form of their values.
 //!
 //! ```text
-//! <root>/cluster             ClusterIdentity   operator   created once
-//! <root>/operator            OperatorTerm      operator   raised by compare-and-swap
-//! <root>/ring                StoredRing        operator   intent only
-//! <root>/nodes/<node>        NodeRecord        node       leased
-//! <root>/shards/<id>/config  StoredConfig      leader     what is
-//! <root>/shards/<id>/leader  LeaderRecord      leader     leased; liveness and discovery only
+//! <root>/cluster                           ClusterIdentity   operator   created once
+//! <root>/operator                          OperatorTerm      operator   raised by compare-and-swap
+//! <root>/ring                              StoredRing        operator   intent only
+//! <root>/nodes/<node>                      NodeRecord        node       leased
+//! <root>/shards/<id>/config                StoredConfig      leader     what is
+//! <root>/shards/<id>/leader                LeaderRecord      leader     leased; liveness and discovery only
+//! <root>/shards/<id>/manifest              ManifestHead      leader     which generation counts
+//! <root>/shards/<id>/manifest/<generation> ManifestList      leader     created once; removed when long superseded
 //! ```
 //!
 //! The root is `/<namespace>/<cluster>/gz/v1`, so one etcd serves many clusters. Each value is JSON,
 //! `{"v": 1, "value": ...}`; each kind has a file of its own. No key that a transaction compares is ever deleted,
-//! but leased ones.
+//! but leased ones and lists of generations, whose numbers never come again.
 
 mod cluster;
+mod manifest;
+mod manifest_list;
 mod nodes;
 mod operator;
 mod ring;
@@ -23,9 +27,11 @@ mod value;
 
 use std::sync::Arc;
 
-use grepzilla_model::{NodeName, ShardId};
+use grepzilla_model::{Generation, NodeName, ShardId};
 
 pub use cluster::ClusterIdentity;
+pub use manifest::{ListHash, ManifestHead};
+pub use manifest_list::ManifestList;
 pub use nodes::{NodeRecord, NodeState};
 pub use operator::OperatorTerm;
 pub use ring::StoredRing;
@@ -48,6 +54,10 @@ pub enum Key {
     ShardConfig(ShardId),
     /// Who leads a shard now.
     ShardLeader(ShardId),
+    /// Which generation of a shard's manifest counts.
+    Manifest(ShardId),
+    /// The segments of one generation.
+    ManifestList(ShardId, Generation),
 }
 
 /// The keys of one cluster.
@@ -83,6 +93,11 @@ impl Keys {
         format!("{}/", self.root)
     }
 
+    /// The prefix that the lists of a shard's generations have, and no other key.
+    pub fn manifest_lists(&self, shard: ShardId) -> String {
+        format!("{}/", self.text(&Key::Manifest(shard)))
+    }
+
     /// The text of a key.
     pub fn text(&self, key: &Key) -> String {
         let root = &self.root;
@@ -93,6 +108,8 @@ impl Keys {
             Key::Node(node) => format!("{root}/nodes/{node}"),
             Key::ShardConfig(shard) => format!("{root}/shards/{shard}/config"),
             Key::ShardLeader(shard) => format!("{root}/shards/{shard}/leader"),
+            Key::Manifest(shard) => format!("{root}/shards/{shard}/manifest"),
+            Key::ManifestList(shard, generation) => format!("{root}/shards/{shard}/manifest/{generation}"),
         }
     }
 
@@ -113,9 +130,10 @@ impl Keys {
         let key = match kind {
             "config" => Key::ShardConfig(shard),
             "leader" => Key::ShardLeader(shard),
-            _ => return None,
+            "manifest" => Key::Manifest(shard),
+            other => Key::ManifestList(shard, Generation(other.strip_prefix("manifest/")?.parse().ok()?)),
         };
-        // `07` and `+7` are numbers too, but not how a shard is written.
+        // `07` and `+7` are numbers too, but not how a shard or a generation is written.
         (self.text(&key) == text).then_some(key)
     }
 }
@@ -134,6 +152,8 @@ mod tests {
             (Key::Node("logs-0".into()), "/team-a/logs/gz/v1/nodes/logs-0"),
             (Key::ShardConfig(ShardId(7)), "/team-a/logs/gz/v1/shards/7/config"),
             (Key::ShardLeader(ShardId(4_000_000_000)), "/team-a/logs/gz/v1/shards/4000000000/leader"),
+            (Key::Manifest(ShardId(7)), "/team-a/logs/gz/v1/shards/7/manifest"),
+            (Key::ManifestList(ShardId(7), Generation(12)), "/team-a/logs/gz/v1/shards/7/manifest/12"),
         ];
         for (key, text) in all {
             assert_eq!(keys.text(&key), text);
@@ -152,7 +172,10 @@ mod tests {
             "/a/logs/gz/v1/nodes/",
             "/a/logs/gz/v1/shards/x/config",
             "/a/logs/gz/v1/shards/07/config",
-            "/a/logs/gz/v1/shards/1/manifest",
+            "/a/logs/gz/v1/shards/1/manifest/",
+            "/a/logs/gz/v1/shards/1/manifest/012",
+            "/a/logs/gz/v1/shards/1/manifest/1/2",
+            "/a/logs/gz/v1/shards/1/manifests",
             "/a/logs/gz/v1/shards/1",
             "/a/logs/gz/v1/ring/more",
         ] {

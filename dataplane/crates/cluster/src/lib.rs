@@ -9,6 +9,7 @@
 //! | [`keyspace`] | which keys a cluster has, and the form of their values |
 //! | [`registry`] | a node's presence, as long as its process lives |
 //! | [`leadership`] | epochs and leaders of shards, by compare-and-swap |
+//! | [`manifests`] | which segments each shard has, by compare-and-swap |
 //! | [`ring_writer`] | what the operator writes, fenced by its term |
 //! | [`topology`] | an always-current picture of the whole cluster |
 //! | [`adopted`] | what a node remembers of that picture on its own disk |
@@ -17,6 +18,7 @@
 pub mod adopted;
 pub mod keyspace;
 pub mod leadership;
+pub mod manifests;
 pub mod placement;
 mod read;
 pub mod registry;

@@ -26,14 +26,17 @@ impl Topology {
 
     /// Shows changes. Says whether anything but the revision is different.
     pub(super) fn advance(&mut self, keys: &Keys, changes: &Changes) -> bool {
-        for change in &changes.changes {
+        let shown =
+            |change: &&Change| !matches!(keys.parse(change.key()), Some(Key::Manifest(_) | Key::ManifestList(..)));
+        let shown: Vec<&Change> = changes.changes.iter().filter(shown).collect();
+        for change in &shown {
             match change {
                 Change::Put(entry) => self.put(keys, entry),
                 Change::Delete { key, .. } => self.remove(keys, key),
             }
         }
         self.revision = self.revision.max(changes.revision);
-        !changes.changes.is_empty()
+        !shown.is_empty()
     }
 
     /// Notes whether the store is in touch.
@@ -87,8 +90,8 @@ impl Topology {
             Key::ShardLeader(shard) => {
                 self.leaders.insert(shard, LeaderRecord::decode(text, bytes)?);
             }
-            // Between operators only.
-            Key::Operator => {}
+            // Between operators, and between leaders and those who ask for manifests: not part of the picture.
+            Key::Operator | Key::Manifest(_) | Key::ManifestList(..) => {}
         }
         Ok(())
     }
@@ -110,7 +113,7 @@ impl Topology {
             Some(Key::ShardLeader(shard)) => {
                 self.leaders.remove(&shard);
             }
-            Some(Key::Operator) | None => {}
+            Some(Key::Operator | Key::Manifest(_) | Key::ManifestList(..)) | None => {}
         }
     }
 }

@@ -8,6 +8,7 @@ mod etcd_stories;
 mod faulty;
 mod fixtures;
 mod leadership;
+mod manifests;
 mod placement;
 mod registry;
 mod ring_writer;
