@@ -24,8 +24,9 @@ use crate::server::app::App;
 use crate::server::body;
 use crate::server::trace::TraceId;
 
-pub(crate) use crate::ingest::deliver::append_here;
+pub(crate) use crate::ingest::deliver::{append_here, deliver};
 pub(crate) use crate::ingest::failure::AppendFailure;
+pub(crate) use crate::ingest::parameters::check_timeout;
 
 mod answer;
 mod deliver;

@@ -3,6 +3,7 @@
 //! `README.md` of this package is the map.
 
 mod bootstrap;
+mod document;
 mod identity;
 mod ingest;
 pub mod logging;

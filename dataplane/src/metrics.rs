@@ -5,12 +5,14 @@
 
 use prometheus::{Registry, TextEncoder};
 
+use crate::metrics::document::DocumentMetrics;
 use crate::metrics::ingest::IngestMetrics;
 use crate::metrics::peers::PeerMetrics;
 use crate::metrics::search::SearchMetrics;
 use crate::metrics::store::StoreErrors;
 use crate::node::Node;
 
+pub(crate) mod document;
 pub(crate) mod ingest;
 pub(crate) mod peers;
 pub(crate) mod search;
@@ -28,6 +30,7 @@ pub(crate) struct Metrics {
     pub(crate) ingest: IngestMetrics,
     pub(crate) search: SearchMetrics,
     pub(crate) peers: PeerMetrics,
+    pub(crate) document: DocumentMetrics,
 }
 
 impl Metrics {
@@ -37,7 +40,8 @@ impl Metrics {
         registry.register(Box::new(store_errors.by_operation.clone()))?;
         let (ingest, search) = (IngestMetrics::new(&registry)?, SearchMetrics::new(&registry)?);
         let peers = PeerMetrics::new(&registry)?;
-        Ok(Metrics { registry, ingest, search, peers })
+        let document = DocumentMetrics::new(&registry)?;
+        Ok(Metrics { registry, ingest, search, peers, document })
     }
 
     /// Everything as Prometheus reads it, by name.

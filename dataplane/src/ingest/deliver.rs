@@ -70,7 +70,8 @@ pub(super) async fn deliver_all(app: &App, trace: TraceId, parts: Vec<Part>, dea
     join_all(parts.into_iter().map(deliver_one)).await
 }
 
-async fn deliver(
+/// Brings a batch into the log of a shard, wherever that is led, and waits for its acknowledgement until `deadline`.
+pub(crate) async fn deliver(
     app: &App,
     trace: TraceId,
     shard: ShardId,

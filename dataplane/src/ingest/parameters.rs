@@ -31,13 +31,18 @@ impl Parameters {
         })?;
         let index = sent.index.as_deref().map_or(Ok(IndexName::default()), IndexName::new);
         let index = index.map_err(|error| Failure::bad_request("bad_index", error.to_string()))?;
-        let timeout_ms = sent.timeout_ms.unwrap_or(config.timeout_ms);
-        if !(1..=TIMEOUT_MS_MAX).contains(&timeout_ms) {
-            let message = format!("timeout_ms is {timeout_ms}, but must be from 1 to {TIMEOUT_MS_MAX}");
-            return Err(Failure::bad_request("bad_parameter", message));
-        }
+        let timeout_ms = check_timeout(sent.timeout_ms.unwrap_or(config.timeout_ms))?;
         Ok(Parameters { index, atomic: sent.atomic.unwrap_or(false), timeout_ms, key: key_of(headers)? })
     }
+}
+
+/// Checks how long a request wants to wait, in milliseconds.
+pub(crate) fn check_timeout(timeout_ms: u64) -> Result<u64, Failure> {
+    if (1..=TIMEOUT_MS_MAX).contains(&timeout_ms) {
+        return Ok(timeout_ms);
+    }
+    let message = format!("timeout_ms is {timeout_ms}, but must be from 1 to {TIMEOUT_MS_MAX}");
+    Err(Failure::bad_request("bad_parameter", message))
 }
 
 fn key_of(headers: &HeaderMap) -> Result<Option<String>, Failure> {

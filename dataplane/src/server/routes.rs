@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::middleware::from_fn_with_state;
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use axum::{Extension, Router};
 use grepzilla_api::status::Readiness;
 use grepzilla_api::{contract, peer};
@@ -15,13 +15,14 @@ use crate::server::answer::{Failure, json, with_body};
 use crate::server::app::App;
 use crate::server::observe::observe;
 use crate::server::trace::TraceId;
-use crate::{ingest, peers, search};
+use crate::{document, ingest, peers, search};
 
 /// The HTTP API.
 pub(super) fn public(app: Arc<App>) -> Router {
     let routes = Router::new()
         .route("/ingest", post(ingest::handle))
         .route("/search", post(search::handle))
+        .route("/doc/{id}", delete(document::delete))
         .route(contract::HEALTHZ, get(healthz))
         .route(contract::READYZ, get(readyz))
         .route(contract::METRICS, get(metrics))

@@ -6,6 +6,7 @@
 pub mod client;
 pub mod config;
 pub mod contract;
+pub mod document;
 pub mod error;
 pub mod ingest;
 pub mod peer;
