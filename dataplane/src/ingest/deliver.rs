@@ -129,7 +129,7 @@ pub(crate) async fn append_here(
     leader.log.append(batch, Box::new(done)).map_err(|error| of_append(leader, error))?;
     let answered = timeout_at(deadline, receiver).await.map_err(|_| AppendFailure::NoAnswer)?;
     let appended = answered.map_err(|_| AppendFailure::NoAnswer)?.map_err(|error| of_append(leader, error))?;
-    let Appended { epoch, first_seq, last_seq, durability } = appended;
+    let Appended { epoch, first_seq, last_seq, durability, .. } = appended;
     tracing::info!(shard = %leader.shard, %epoch, %first_seq, %last_seq, "appended frame");
     Ok(AppendAnswer { epoch, first_seq, last_seq, durability })
 }

@@ -63,6 +63,7 @@ fn of_log(error: &AppendError, backlog_ms: u64, message: String) -> Failure {
         AppendError::NoEpoch | AppendError::StaleEpoch { .. } | AppendError::Closed => {
             Failure::unavailable("no_leader", message)
         }
+        AppendError::KeyReused => Failure::new(StatusCode::CONFLICT, "key_reused", message),
         AppendError::Died(_) => Failure::unavailable(UNKNOWN_OUTCOME, message),
     }
 }

@@ -120,6 +120,9 @@ pub enum AppendError {
         /// The most there may be.
         bytes_max: usize,
     },
+    /// The batch's Idempotency-Key came before, with another body. Nothing of it was written.
+    #[error("the idempotency key was used before, for another body")]
+    KeyReused,
     /// The shard was closed.
     #[error("the shard is closed")]
     Closed,
@@ -135,6 +138,7 @@ impl AppendError {
             AppendError::QueueFull { .. } | AppendError::NoSpace | AppendError::NoEpoch => true,
             AppendError::StaleEpoch { .. }
             | AppendError::TooLarge { .. }
+            | AppendError::KeyReused
             | AppendError::Closed
             | AppendError::Died(_) => false,
         }

@@ -4,6 +4,7 @@
 //! and without gaps, in the order in which batches were taken. Who may write, and in which epoch, is somebody else's
 //! decision; that no epoch comes twice is checked here.
 
+mod keys;
 mod log_thread;
 mod options;
 mod queue;
@@ -24,6 +25,7 @@ use crate::wal::frame::PAYLOAD_BYTES_MAX;
 use crate::wal::{LogSizes, encode_payload, payload_bytes, recover};
 use crate::{AppendError, OpenError};
 
+use keys::{KeyEntry, KeyWindow};
 use log_thread::{Board, LogThread};
 use queue::{Queue, Request, WaitingBatch};
 
@@ -41,6 +43,9 @@ pub struct Appended {
     pub last_seq: SeqNo,
     /// What its acknowledgement rests on.
     pub durability: Durability,
+    /// It had been done before, for a batch with the same Idempotency-Key and body, and was not done again: the rest
+    /// says what was done then.
+    pub repeated: bool,
 }
 
 /// An open replica. Closed by [`Shard::close`], or when dropped.
@@ -74,7 +79,13 @@ impl Shard {
         let folder = ReplicaFolder::open(disk, dir, cluster, shard)?;
         let hot = Arc::new(HotTier::new(shard, options.hot));
         let sizes = LogSizes::new(options.wal_bytes_max);
-        let mut show = |epoch, first, batch: Batch| hot.insert(epoch, first, batch.received, batch.records);
+        let mut keys = KeyWindow::new(options.key_age_max, options.keys_max);
+        let mut show = |epoch, first, batch: Batch| {
+            if let Some(entry) = KeyEntry::of(&batch, epoch, first) {
+                keys.remember(entry);
+            }
+            hot.insert(epoch, first, batch.received, batch.records);
+        };
         let log = recover(&folder, sizes, &mut show, progress).inspect_err(|error| {
             if let OpenError::Corrupt(corruption) = error {
                 folder.quarantine(corruption);
@@ -83,7 +94,7 @@ impl Shard {
         let last = log.last_seq();
         let positions =
             Positions { epoch: log.epoch(), appended: last, durable: last, committed: last, wal_bytes: log.bytes() };
-        let board = Arc::new(Mutex::new(Board { positions, counters: log.counters() }));
+        let board = Arc::new(Mutex::new(Board { positions, counters: log.counters(), keys: keys.len() }));
         let queue = Arc::new(Queue::new(options.queue_bytes_max));
         let incarnation = folder.owner().incarnation;
         let thread = LogThread {
@@ -91,6 +102,7 @@ impl Shard {
             folder,
             log,
             hot: Arc::clone(&hot),
+            keys,
             queue: Arc::clone(&queue),
             board: Arc::clone(&board),
             fsync: options.fsync,
@@ -125,6 +137,9 @@ impl Shard {
     /// [`Shard::view`], or when it is known not to become so; it must be quick. An error returned here means that
     /// `done` is never called and the batch is nowhere.
     ///
+    /// A batch with an Idempotency-Key that came before, in the window of the options, is not written again: it is
+    /// answered as the first one was, as soon as that one is. With another body it is [`AppendError::KeyReused`].
+    ///
     /// The current span is kept with the batch: the event of its frame is logged in it.
     ///
     /// # Panics
@@ -157,8 +172,11 @@ impl Shard {
 
     /// What has been done and what is held.
     pub fn stats(&self) -> ShardStats {
-        let log = self.board.lock().counters;
-        ShardStats { log, queue_bytes: self.queue.bytes(), hot: self.hot.stats() }
+        let (log, keys) = {
+            let board = self.board.lock();
+            (board.counters, board.keys)
+        };
+        ShardStats { log, keys, queue_bytes: self.queue.bytes(), hot: self.hot.stats() }
     }
 
     /// Whether the log takes batches, now or when there is room again. `false` from [`Shard::close`] on, when the

@@ -1,7 +1,9 @@
 //! The thread that owns the log: takes all that waits, writes it as one group, syncs once, makes it visible, answers.
 //!
-//! When nothing waits it keeps house: the sync of [`FsyncMode::Batch`], the frame that protects the last record, the
-//! end of a file that is old enough, another look at a disk that was full.
+//! A batch whose key came before is not written again: it waits for the first one and gets its answer. When nothing
+//! waits, the thread keeps house.
+
+mod house;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,6 +11,7 @@ use std::time::{Duration, Instant};
 use grepzilla_model::{Epoch, SeqNo, ShardId};
 use parking_lot::Mutex;
 
+use super::keys::{KeyEntry, KeyWindow, Known};
 use super::queue::{Queue, Request, WaitingBatch};
 use super::{Appended, FsyncMode, Positions};
 use crate::AppendError;
@@ -17,17 +20,14 @@ use crate::hot::HotTier;
 use crate::replica::ReplicaFolder;
 use crate::wal::{Log, LogCounters};
 
-/// How long the log must be quiet before its last record is protected.
-const QUIET: Duration = Duration::from_millis(50);
-
-/// How often something that could not be done is tried again.
-const RETRY_AFTER: Duration = Duration::from_millis(100);
+use house::Pace;
 
 /// What the log thread tells everybody.
 #[derive(Debug, Default)]
 pub(super) struct Board {
     pub(super) positions: Positions,
     pub(super) counters: LogCounters,
+    pub(super) keys: usize,
 }
 
 /// What the thread works with.
@@ -36,27 +36,27 @@ pub(super) struct LogThread {
     pub(super) folder: ReplicaFolder,
     pub(super) log: Log,
     pub(super) hot: Arc<HotTier>,
+    pub(super) keys: KeyWindow,
     pub(super) queue: Arc<Queue>,
     pub(super) board: Arc<Mutex<Board>>,
     pub(super) fsync: FsyncMode,
     pub(super) age_max: Duration,
 }
 
-/// Where the thread stands between two groups.
-struct Pace {
-    /// Since when nothing was appended.
-    quiet_since: Instant,
-    /// Since when something is written and not synced.
-    unsynced_since: Option<Instant>,
-    /// A batch was refused for want of space, and none was taken since.
-    full: bool,
-}
-
 /// A request that is in the log.
 struct Logged {
+    entry: Entry,
+    request: Request,
+}
+
+/// Where it is.
+#[derive(Debug, Clone, Copy)]
+struct Entry {
     epoch: Epoch,
     first: SeqNo,
-    request: Request,
+    last: SeqNo,
+    /// It was there before.
+    repeated: bool,
 }
 
 impl LogThread {
@@ -64,7 +64,7 @@ impl LogThread {
     pub(super) fn run(mut self) -> Result<(), AppendError> {
         // Also if the thread panics nobody is left waiting.
         let _shut = ShutOnExit(Arc::clone(&self.queue));
-        let mut pace = Pace { quiet_since: Instant::now(), unsynced_since: None, full: false };
+        let mut pace = Pace::new();
         let result = self.serve(&mut pace).and_then(|()| self.finish());
         if let Err(died) = &result {
             self.queue.shut(&AppendError::Died(died.clone()));
@@ -104,7 +104,7 @@ impl LogThread {
         let mut durable = Ok(());
         for request in requests {
             match self.append(&request) {
-                Ok((epoch, first)) => logged.push(Logged { epoch, first, request }),
+                Ok(entry) => logged.push(Logged { entry, request }),
                 Err(error) => {
                     match &error {
                         AppendError::NoSpace => {
@@ -118,29 +118,46 @@ impl LogThread {
                 }
             }
         }
-        if logged.is_empty() {
-            return durable;
-        }
-        if let Err(died) = durable.and_then(|()| self.settle(&logged, pace)) {
+        let news = logged.iter().any(|logged| !logged.entry.repeated);
+        if let Err(died) = durable.and_then(|()| if news { self.settle(&logged, pace) } else { Ok(()) }) {
             for Logged { request, .. } in logged {
                 self.refuse(request, AppendError::Died(died.clone()));
             }
             return Err(died);
         }
-        self.log.count_group();
+        if news {
+            self.log.count_group();
+            pace.quiet_since = Instant::now();
+        }
         self.show_and_answer(logged);
-        pace.quiet_since = Instant::now();
         Ok(())
     }
 
-    fn append(&mut self, request: &Request) -> Result<(Epoch, SeqNo), AppendError> {
+    fn append(&mut self, request: &Request) -> Result<Entry, AppendError> {
         match request {
-            Request::Append(waiting) => {
-                let first = self.log.append(&waiting.payload, waiting.batch.records.len() as u64)?;
-                Ok((self.log.epoch(), first))
+            Request::Append(waiting) => self.append_batch(waiting),
+            Request::StartEpoch(epoch, _) => {
+                let first = self.log.start_epoch(*epoch)?;
+                Ok(Entry { epoch: *epoch, first, last: first, repeated: false })
             }
-            Request::StartEpoch(epoch, _) => Ok((*epoch, self.log.start_epoch(*epoch)?)),
         }
+    }
+
+    fn append_batch(&mut self, waiting: &WaitingBatch) -> Result<Entry, AppendError> {
+        match self.keys.look_up(&waiting.batch) {
+            Known::New => {}
+            Known::Repeat(entry) => {
+                return Ok(Entry { epoch: entry.epoch, first: entry.first, last: entry.last(), repeated: true });
+            }
+            Known::Reused => return Err(AppendError::KeyReused),
+        }
+        let count = waiting.batch.records.len() as u64;
+        let first = self.log.append(&waiting.payload, count)?;
+        let epoch = self.log.epoch();
+        if let Some(entry) = KeyEntry::of(&waiting.batch, epoch, first) {
+            self.keys.remember(entry);
+        }
+        Ok(Entry { epoch, first, last: SeqNo(first.0 + count - 1), repeated: false })
     }
 
     /// Makes the group as durable as the mode asks. The start of an epoch is always synced.
@@ -161,18 +178,20 @@ impl LogThread {
         let mut answers: Vec<(WaitingBatch, Appended)> = Vec::with_capacity(logged.len());
         let mut starts = Vec::new();
         let mut bytes = 0;
-        for Logged { epoch, first, request } in logged {
+        for Logged { entry, request } in logged {
             match request {
                 Request::Append(mut waiting) => {
                     bytes += waiting.payload.len();
-                    let records = std::mem::take(&mut waiting.batch.records);
-                    let last = SeqNo(first.0 + records.len() as u64 - 1);
-                    self.tell(&waiting, epoch, first, records.len());
-                    self.hot.insert(epoch, first, waiting.batch.received, records);
+                    self.tell(&waiting, entry);
+                    if !entry.repeated {
+                        let records = std::mem::take(&mut waiting.batch.records);
+                        self.hot.insert(entry.epoch, entry.first, waiting.batch.received, records);
+                    }
+                    let Entry { epoch, first, last, repeated } = entry;
                     let durability = self.fsync.durability();
-                    answers.push((waiting, Appended { epoch, first_seq: first, last_seq: last, durability }));
+                    answers.push((waiting, Appended { epoch, first_seq: first, last_seq: last, durability, repeated }));
                 }
-                Request::StartEpoch(_, answer) => starts.push((answer, first)),
+                Request::StartEpoch(_, answer) => starts.push((answer, entry.first)),
             }
         }
         self.publish();
@@ -190,14 +209,15 @@ impl LogThread {
     }
 
     /// Says what was logged within the span of the request, so that its trace leads to the log.
-    fn tell(&self, waiting: &WaitingBatch, epoch: Epoch, first: SeqNo, records: usize) {
+    fn tell(&self, waiting: &WaitingBatch, entry: Entry) {
         waiting.span.in_scope(|| {
             tracing::debug!(
                 shard = %self.shard,
-                %epoch,
-                first_seq = %first,
-                records,
+                epoch = %entry.epoch,
+                first_seq = %entry.first,
+                records = entry.last.0 - entry.first.0 + 1,
                 bytes = waiting.payload.len(),
+                repeated = entry.repeated,
                 "appended frame"
             );
         });
@@ -222,68 +242,7 @@ impl LogThread {
             wal_bytes: self.log.bytes(),
         };
         board.counters = self.log.counters();
-    }
-
-    /// When something is to be done though nothing comes.
-    fn wakes_at(&self, pace: &Pace) -> Option<Instant> {
-        let soon = Instant::now() + RETRY_AFTER;
-        let sync_at = match self.fsync {
-            FsyncMode::Batch { interval } => pace.unsynced_since.map(|since| since + interval),
-            FsyncMode::Always | FsyncMode::Disabled => None,
-        };
-        let protect_at = (self.log.needs_protection() && self.log.is_synced()).then(|| pace.quiet_since + QUIET);
-        let rotate_at =
-            self.log.rotates_at(self.age_max).map(|at| if self.log.next_is_ready() { at } else { at.max(soon) });
-        let full_at = pace.full.then_some(soon);
-        [sync_at, protect_at, rotate_at, full_at].into_iter().flatten().min()
-    }
-
-    fn keep_house(&mut self, pace: &mut Pace) -> Result<(), Died> {
-        let now = Instant::now();
-        let changed =
-            self.sync_if_due(now, pace)? | self.protect_if_quiet(now, pace)? | self.rotate_if_old(now, pace)?;
-        if changed {
-            self.publish();
-        }
-        if pace.full && self.log.next_is_ready() {
-            pace.full = false;
-            self.queue.set_full(false);
-        }
-        Ok(())
-    }
-
-    fn sync_if_due(&mut self, now: Instant, pace: &mut Pace) -> Result<bool, Died> {
-        let FsyncMode::Batch { interval } = self.fsync else { return Ok(false) };
-        let due = pace.unsynced_since.is_some_and(|since| since + interval <= now);
-        if due {
-            self.log.sync()?;
-            pace.unsynced_since = None;
-        }
-        Ok(due)
-    }
-
-    fn protect_if_quiet(&mut self, now: Instant, pace: &Pace) -> Result<bool, Died> {
-        let due = self.log.needs_protection() && self.log.is_synced() && pace.quiet_since + QUIET <= now;
-        if due {
-            self.log.protect()?;
-        }
-        Ok(due)
-    }
-
-    fn rotate_if_old(&mut self, now: Instant, pace: &mut Pace) -> Result<bool, Died> {
-        let old = self.log.rotates_at(self.age_max).is_some_and(|at| at <= now);
-        if !old || !self.log.next_is_ready() {
-            return Ok(false);
-        }
-        match self.log.rotate() {
-            Ok(()) => {
-                pace.unsynced_since = None;
-                Ok(true)
-            }
-            Err(AppendError::Died(died)) => Err(died),
-            // The file stays in use; it is tried again.
-            Err(_) => Ok(false),
-        }
+        board.keys = self.keys.len();
     }
 }
 

@@ -19,6 +19,10 @@ pub struct ShardOptions {
     /// How many bytes of batches may wait for their acknowledgement. Beyond it [`Shard::append`](crate::Shard::append)
     /// refuses, but for one batch that finds nothing waiting. Default 32 MiB.
     pub queue_bytes_max: usize,
+    /// How long an Idempotency-Key is remembered. Default 24 hours.
+    pub key_age_max: Duration,
+    /// How many Idempotency-Keys are remembered; the oldest go first. Default 1,000,000.
+    pub keys_max: usize,
     /// The hot tier's own options.
     pub hot: HotOptions,
 }
@@ -30,6 +34,8 @@ impl Default for ShardOptions {
             wal_bytes_max: 64 << 20,
             wal_age_max: Duration::from_secs(300),
             queue_bytes_max: 32 << 20,
+            key_age_max: Duration::from_secs(24 * 3600),
+            keys_max: 1_000_000,
             hot: HotOptions::default(),
         }
     }

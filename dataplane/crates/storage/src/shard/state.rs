@@ -33,4 +33,6 @@ pub struct ShardStats {
     pub queue_bytes: usize,
     /// The hot tier.
     pub hot: HotStats,
+    /// Idempotency-Keys that are remembered.
+    pub keys: usize,
 }

@@ -7,4 +7,5 @@ mod files;
 mod fixtures;
 mod full;
 mod group;
+mod idempotency;
 mod trace;
