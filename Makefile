@@ -23,9 +23,8 @@ e2e: ## The stories on a real Kubernetes (kind); KEEP=1 leaves the cluster up
 	@scripts/setup.sh test
 	@exec e2e/run.sh
 
-bench: ## Grepzilla beside ripgrep, and durable ingest; CORPUS=file takes your own NDJSON
-	@scripts/setup.sh bench
-	@binaries=$$(scripts/build.sh) && mkdir -p target && exec "$$binaries/bench" target/bench.json "$(CORPUS)"
+bench: ## Grepzilla beside its peers on the same documents; CORPUS=file takes your own NDJSON
+	@exec scripts/bench.sh "$(CORPUS)"
 
 lint: ## Format, lints, links in the documentation
 	@scripts/setup.sh test

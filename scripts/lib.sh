@@ -4,7 +4,9 @@ set -euo pipefail
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 export HOME=${HOME:-/root}
 cache=${GREPZILLA_CACHE:-$HOME/.cache/grepzilla}
-export PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
+clp=$cache/clp
+clp_tested=0.12.1b0
+export PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$clp/yscope_clp_core/bin:$PATH"
 rust_tested=1.95 # the Rust that all of this was last seen to pass with
 cd "$repository"
 

@@ -7,9 +7,18 @@ main() {
   local purpose=${1:-build}
   packages build-essential=cc protobuf-compiler=protoc libprotobuf-dev=/usr/include/google/protobuf/empty.proto \
     ca-certificates=/etc/ssl/certs/ca-certificates.crt curl=curl util-linux=setsid
-  [ "$purpose" != bench ] || packages ripgrep=rg
+  [ "$purpose" != bench ] || peers
   rust
   [ "$purpose" != test ] || components
+}
+
+# The systems that the benchmark compares with. Only ripgrep must be there.
+peers() {
+  packages ripgrep=rg postgresql=/usr/lib/postgresql
+  [ ! -x "$clp/yscope_clp_core/bin/clp-s" ] || return 0
+  say "installing clp-s into $clp ..."
+  python3 -m pip install --quiet --target "$clp" "yscope-clp-core==$clp_tested" >"$log" 2>&1 ||
+    say "pip could not install clp-s, so it is left out: $(tail -1 "$log")"
 }
 
 # packages PACKAGE=COMMAND|/FILE...: Debian's packages, each with the thing that shows whether it is there.
