@@ -7,6 +7,7 @@ mod document;
 mod identity;
 mod ingest;
 pub mod logging;
+mod manifest;
 mod membership;
 mod metrics;
 pub mod node;

@@ -9,7 +9,9 @@ use std::time::SystemTime;
 
 use grepzilla_api::config::NodeConfig;
 use grepzilla_api::status::{ClusterStatus, NodeStatus, Readiness, ShardStatus};
+use grepzilla_cluster::keyspace::Keys;
 use grepzilla_cluster::registry::RegistrationState;
+use grepzilla_cluster::store::{MetadataStore, SharedStore};
 use grepzilla_cluster::topology::Topology;
 use grepzilla_model::{ClusterUuid, Epoch, Incarnation, NodeName, ShardId};
 use tokio::sync::watch;
@@ -37,6 +39,8 @@ pub struct Node {
     /// What guards the peer port; only in a cluster.
     pub secret: Option<ClusterSecret>,
     pub(crate) store_errors: StoreErrors,
+    store: SharedStore,
+    keys: Keys,
     topology: watch::Receiver<Arc<Topology>>,
     last_addresses: Arc<LastAddresses>,
     registration: watch::Receiver<RegistrationState>,
@@ -79,6 +83,8 @@ pub(crate) struct NodeParts {
     pub(crate) cluster: ClusterUuid,
     pub(crate) incarnation: Incarnation,
     pub(crate) secret: Option<ClusterSecret>,
+    pub(crate) store: SharedStore,
+    pub(crate) keys: Keys,
     pub(crate) topology: watch::Receiver<Arc<Topology>>,
     pub(crate) last_addresses: Arc<LastAddresses>,
     pub(crate) registration: watch::Receiver<RegistrationState>,
@@ -95,6 +101,8 @@ impl Node {
             cluster,
             incarnation,
             secret,
+            store,
+            keys,
             topology,
             last_addresses,
             registration,
@@ -108,6 +116,8 @@ impl Node {
             cluster,
             incarnation,
             secret,
+            store,
+            keys,
             topology,
             last_addresses,
             registration,
@@ -115,6 +125,11 @@ impl Node {
             signals,
             store_errors,
         }
+    }
+
+    /// Where the cluster's metadata are.
+    pub(crate) fn metadata(&self) -> (&dyn MetadataStore, &Keys) {
+        (self.store.as_ref(), &self.keys)
     }
 
     /// What is known of the cluster at this moment; there is always a ring. Cheap; it does not change under the caller.

@@ -115,8 +115,8 @@ impl Running {
         let (register, registration) = Registration::new(store.clone(), keys.clone(), record, options);
         let shards = Arc::new(ShardTable::default());
         let manager = ShardManager::new(ShardManagerParts {
-            store,
-            keys,
+            store: store.clone(),
+            keys: keys.clone(),
             node: name.clone(),
             cluster,
             config: &startup.config,
@@ -131,6 +131,8 @@ impl Running {
             cluster,
             incarnation: Incarnation(rand::random()),
             secret,
+            store,
+            keys,
             topology,
             last_addresses,
             registration: registration.state(),

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use grepzilla_api::config::NodeConfig;
 use grepzilla_api::contract::SECRET_BYTES;
-use grepzilla_cluster::keyspace::{NodeRecord, NodeState};
+use grepzilla_cluster::keyspace::{Keys, NodeRecord, NodeState};
 use grepzilla_cluster::registry::RegistrationState;
-use grepzilla_cluster::store::{LeaseId, Revision};
+use grepzilla_cluster::store::memory::MemoryStore;
+use grepzilla_cluster::store::{LeaseId, Revision, SharedStore};
 use grepzilla_cluster::topology::Topology;
 use grepzilla_model::{
     ClusterUuid, Epoch, Incarnation, NodeIndex, NodeName, Ring, RingNode, RingNodeState, ShardConfig, ShardId,
@@ -39,7 +40,13 @@ pub(crate) const CLUSTER: ClusterUuid = ClusterUuid(Uuid::from_u128(0x6772_6570)
 pub(crate) struct Cluster {
     pub(crate) nodes: Vec<TestNode>,
     client: reqwest::Client,
-    _folder: TempDir,
+    _folder: Folder,
+}
+
+/// Where the logs are. They are closed before it goes: a log that finds its folder gone ends the process.
+struct Folder {
+    led: Vec<Arc<LeaderShard>>,
+    _dir: TempDir,
 }
 
 /// One of them.
@@ -69,17 +76,19 @@ impl Cluster {
             ports.push((free_port().await, free_port().await));
         }
         let picture = picture(&ports, shards);
-        let mut running = Vec::new();
+        let store: SharedStore = Arc::new(MemoryStore::new());
+        let (mut running, mut all_led) = (Vec::new(), Vec::new());
         for (index, (http, peer)) in ports.into_iter().enumerate() {
             let mut config = NodeConfig::default();
             change(&mut config);
             let dir = folder.path().join(index.to_string());
             std::fs::create_dir(&dir).expect("makes a folder");
             let led = (0..shards).map(ShardId).filter(|shard| shard.0 as usize % nodes == index);
-            let led = led.map(|shard| (shard, open(&dir, shard, &config))).collect();
-            running.push(TestNode::start(index, config, picture.clone(), led, http, peer));
+            let led: Vec<_> = led.map(|shard| (shard, open(&dir, shard, &config))).collect();
+            all_led.extend(led.iter().map(|(_, leader)| leader.clone()));
+            running.push(TestNode::start(index, config, store.clone(), picture.clone(), led, http, peer));
         }
-        Cluster { nodes: running, client: client(), _folder: folder }
+        Cluster { nodes: running, client: client(), _folder: Folder { led: all_led, _dir: folder } }
     }
 
     /// A request to the HTTP API of a node.
@@ -118,10 +127,20 @@ impl Cluster {
     }
 }
 
+impl Drop for Folder {
+    fn drop(&mut self) {
+        for leader in &self.led {
+            // A test may have closed or broken it.
+            let _ = leader.log.close();
+        }
+    }
+}
+
 impl TestNode {
     fn start(
         index: usize,
         config: NodeConfig,
+        store: SharedStore,
         picture: Topology,
         led: Vec<(ShardId, Arc<LeaderShard>)>,
         http: TcpListener,
@@ -140,6 +159,8 @@ impl TestNode {
             cluster: CLUSTER,
             incarnation: Incarnation(index as u64),
             secret: Some(ClusterSecret::from(SECRET)),
+            store,
+            keys: Keys::local(),
             topology,
             last_addresses: Arc::default(),
             registration,

@@ -15,13 +15,14 @@ use crate::server::answer::{Failure, json, with_body};
 use crate::server::app::App;
 use crate::server::observe::observe;
 use crate::server::trace::TraceId;
-use crate::{document, ingest, peers, search};
+use crate::{document, ingest, manifest, peers, search};
 
 /// The HTTP API.
 pub(super) fn public(app: Arc<App>) -> Router {
     let routes = Router::new()
         .route("/ingest", post(ingest::handle))
         .route("/search", post(search::handle))
+        .route("/manifest/{shard}", get(manifest::handle))
         .route("/doc/{id}", delete(document::delete))
         .route(contract::HEALTHZ, get(healthz))
         .route(contract::READYZ, get(readyz))

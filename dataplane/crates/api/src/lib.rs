@@ -9,6 +9,7 @@ pub mod contract;
 pub mod document;
 pub mod error;
 pub mod ingest;
+pub mod manifest;
 pub mod peer;
 pub mod search;
 pub mod status;
