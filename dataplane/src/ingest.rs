@@ -26,12 +26,14 @@ use crate::server::trace::TraceId;
 
 pub(crate) use crate::ingest::deliver::{append_here, deliver};
 pub(crate) use crate::ingest::failure::AppendFailure;
+pub(crate) use crate::ingest::indexes::Indexes;
 pub(crate) use crate::ingest::parameters::check_timeout;
 
 mod answer;
 mod deliver;
 mod documents;
 mod failure;
+mod indexes;
 mod parameters;
 mod route;
 
@@ -75,7 +77,7 @@ async fn ingest(app: &Arc<App>, trace: TraceId, request: Request) -> Result<Answ
         refused = prepared.refused.count(),
         "received"
     );
-    app.metrics.ingest.received(prepared.body_bytes, prepared.replaced);
+    app.metrics.ingest.received(prepared.body_bytes, prepared.replaced, prepared.amended);
     let answered = store(app, trace, &parameters, prepared).await?;
     app.metrics.ingest.documents(answered.response.appended, answered.refused);
     Ok(answered)

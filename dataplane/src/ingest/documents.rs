@@ -1,13 +1,12 @@
-//! From a body to checked documents: hash, UTF-8, the three forms, and the limits of each document.
+//! From a body to checked documents: hash, UTF-8, the three forms, and the rules of their index.
 //!
 //! Large bodies are read on threads that may be busy, as many at once as there are processors.
 
 use std::borrow::Cow;
 
-use grepzilla_api::config::IngestConfig;
 use grepzilla_api::ingest::{DocumentError, IngestResponse};
 use grepzilla_model::document::body::{self, BodyError};
-use grepzilla_model::document::{Document, DocumentLimits};
+use grepzilla_model::document::{Amended, Document, DocumentRules};
 use grepzilla_model::{BodyHash, KeyHash};
 use http::StatusCode;
 use serde_json::json;
@@ -39,6 +38,8 @@ pub(super) struct Prepared {
     pub(super) body_bytes: usize,
     /// Sequences that became U+FFFD.
     pub(super) replaced: usize,
+    /// Values that were changed as the index's rules say.
+    pub(super) amended: Amended,
 }
 
 /// Documents that did not enter, and why: the first ones in full, the rest by number.
@@ -70,16 +71,16 @@ impl Refused {
 
 /// Reads a body.
 pub(super) async fn prepare(app: &App, body: DecodedBody, parameters: &Parameters) -> Result<Prepared, Failure> {
-    let limits = limits(&app.node.config.ingest);
+    let rules = app.indexes.of(&parameters.index).rules.clone();
     let key = parameters.key.clone();
     if body.bytes.len() <= SMALL_BODY_BYTES {
-        return read(&body.bytes, key, &limits);
+        return read(&body.bytes, key, &rules);
     }
     let permit = app.parsers.clone().acquire_owned().await.expect("nobody closes the semaphore");
     let span = Span::current();
     let work = move || {
         let _permit = permit;
-        span.in_scope(|| read(&body.bytes, key, &limits))
+        span.in_scope(|| read(&body.bytes, key, &rules))
     };
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
         tracing::error!(%error, "reading a body panicked");
@@ -87,17 +88,7 @@ pub(super) async fn prepare(app: &App, body: DecodedBody, parameters: &Parameter
     })
 }
 
-fn limits(config: &IngestConfig) -> DocumentLimits {
-    DocumentLimits {
-        document_bytes_max: config.document_bytes_max as usize,
-        value_bytes_max: config.value_bytes_max as usize,
-        depth_max: config.depth_max as usize,
-        leaves_max: config.leaves_max as usize,
-        ..DocumentLimits::default()
-    }
-}
-
-fn read(bytes: &[u8], key: Option<String>, limits: &DocumentLimits) -> Result<Prepared, Failure> {
+fn read(bytes: &[u8], key: Option<String>, rules: &DocumentRules) -> Result<Prepared, Failure> {
     let (text, invalid) = to_utf8(bytes);
     let taken = body::records(&text).map_err(|error| of_body(&error))?;
     if taken.records.len() > DOCUMENTS_MAX {
@@ -109,9 +100,11 @@ fn read(bytes: &[u8], key: Option<String>, limits: &DocumentLimits) -> Result<Pr
     let key = one_key(key, taken.ingest_id)?;
     let (mut documents, mut refused, mut replaced) =
         (Vec::with_capacity(taken.records.len()), Refused::default(), invalid);
+    let mut amended = Amended::default();
     for (position, range) in taken.records.into_iter().enumerate() {
-        match Document::parse(text[range].as_bytes(), limits) {
-            Ok(document) => {
+        match rules.read(text[range].as_bytes()) {
+            Ok((document, changed)) => {
+                amended.add(changed);
                 replaced += document.lone_surrogates();
                 documents.push((position, document));
             }
@@ -128,7 +121,7 @@ fn read(bytes: &[u8], key: Option<String>, limits: &DocumentLimits) -> Result<Pr
         }
     }
     let body_hash = BodyHash(first_half(&Sha256::digest(bytes)));
-    Ok(Prepared { documents, refused, body_hash, key, body_bytes: bytes.len(), replaced })
+    Ok(Prepared { documents, refused, body_hash, key, body_bytes: bytes.len(), replaced, amended })
 }
 
 /// The body as text, and how many sequences of it were not.
@@ -177,10 +170,16 @@ fn first_half(digest: &[u8]) -> [u8; 16] {
 
 #[cfg(test)]
 mod tests {
+    use grepzilla_model::document::{DocumentLimits, OnExceeded};
+
     use super::*;
 
+    fn rules() -> DocumentRules {
+        DocumentRules::new(DocumentLimits::default(), OnExceeded::Reject)
+    }
+
     fn prepared(body: &str) -> Result<Prepared, Failure> {
-        read(body.as_bytes(), None, &DocumentLimits::default())
+        read(body.as_bytes(), None, &rules())
     }
 
     fn status(body: &str) -> u16 {
@@ -220,8 +219,7 @@ mod tests {
 
     #[test]
     fn bytes_that_are_not_utf_8_are_replaced_and_counted() {
-        let prepared =
-            read(b"{\"a\":\"x\xffy\xc3\"}\n{\"b\":\"\\ud800\"}", None, &DocumentLimits::default()).expect("read");
+        let prepared = read(b"{\"a\":\"x\xffy\xc3\"}\n{\"b\":\"\\ud800\"}", None, &rules()).expect("read");
         assert_eq!(prepared.documents[0].1.source(), "{\"a\":\"x\u{fffd}y\u{fffd}\"}");
         assert_eq!(prepared.replaced, 3);
     }
@@ -242,9 +240,9 @@ mod tests {
     fn the_key_of_the_body_counts_like_that_of_the_header() {
         let body = "{\"ingest_id\":\"k\",\"records\":[{}]}";
         assert_eq!(prepared(body).expect("read").key.as_deref(), Some("k"));
-        let limits = DocumentLimits::default();
-        assert!(read(body.as_bytes(), Some("k".to_owned()), &limits).is_ok());
-        assert!(read(body.as_bytes(), Some("l".to_owned()), &limits).is_err());
+        let rules = rules();
+        assert!(read(body.as_bytes(), Some("k".to_owned()), &rules).is_ok());
+        assert!(read(body.as_bytes(), Some("l".to_owned()), &rules).is_err());
         assert_ne!(hash_of_key(Some("k")), hash_of_key(Some("l")));
         assert_eq!(hash_of_key(None), KeyHash([0; 16]));
     }

@@ -283,3 +283,32 @@ async fn a_log_that_is_behind_says_how_much_waits_and_takes_the_batch_later() {
     assert_eq!(cluster.count(0, "needle").await, taken.len() as u64);
     assert_eq!(cluster.ingest(0, "", body).await.0, StatusCode::OK);
 }
+
+#[tokio::test]
+async fn the_rules_of_an_index_hold_for_it_alone_and_what_they_change_is_what_is_stored() {
+    let rules = json!({
+        "required": ["message"], "types": {"status": "number"}, "defaults": {"env": "prod"},
+        "field_bytes_max": {"message": 12}, "on_exceeded": "trim"
+    });
+    let cluster = Cluster::start_with(1, 1, |config| {
+        config.indexes.insert("web".to_owned(), serde_json::from_value(rules.clone()).expect("an index"));
+    })
+    .await;
+    let body = r#"[{"message":"needle 12345678"},{"status":200},{"message":"needle","status":"200"}]"#;
+    let (status, answer) = cluster.ingest(0, "?index=web", body).await;
+    assert_eq!((status, &answer["appended"]), (StatusCode::MULTI_STATUS, &json!(1)), "{answer}");
+    let errors = answer["errors"].as_array().expect("errors");
+    let told: Vec<_> = errors.iter().map(|error| [&error["index"], &error["code"], &error["field"]]).collect();
+    let (missing, wrong) = (json!([1, "missing_field", "message"]), json!([2, "wrong_type", "status"]));
+    assert_eq!(json!(told), json!([missing, wrong]));
+    let (_, found) = cluster.search(0, &json!({"contains": "needle"})).await;
+    assert_eq!(found["hits"][0]["source"], json!({"message": "needle 12345", "env": "prod"}), "{found}");
+    let metrics = cluster.request(0, "GET", "/metrics").send().await.expect("an answer").text().await.expect("text");
+    for (how, count) in [("trimmed", 1), ("defaulted", 1), ("dropped", 0)] {
+        let line = format!("grepzilla_ingest_amended_values_total{{how=\"{how}\"}} {count}");
+        assert!(metrics.contains(&line), "{line}");
+    }
+    assert_eq!(cluster.ingest(0, "", body).await.0, StatusCode::OK, "another index has no rules");
+    let (status, answer) = cluster.ingest(0, "?index=web", r#"[{"status":200}]"#).await;
+    assert_eq!((status, &answer["errors"][0]["field"]), (StatusCode::BAD_REQUEST, &json!("message")), "{answer}");
+}

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use grepzilla_model::document::Amended;
 use http::StatusCode;
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts, Registry};
 
@@ -16,6 +17,9 @@ pub(crate) struct IngestMetrics {
     appended: IntCounter,
     refused: IntCounter,
     replaced: IntCounter,
+    dropped: IntCounter,
+    trimmed: IntCounter,
+    defaulted: IntCounter,
 }
 
 impl IngestMetrics {
@@ -40,6 +44,13 @@ impl IngestMetrics {
             "grepzilla_ingest_replaced_characters_total",
             "Sequences of invalid UTF-8 and lone surrogates that became U+FFFD.",
         )?;
+        let amended = IntCounterVec::new(
+            Opts::new(
+                "grepzilla_ingest_amended_values_total",
+                "Values that were changed as the rules of their index say, by what was done.",
+            ),
+            &["how"],
+        )?;
         // The name shall be there before the first request.
         requests.with_label_values(&[StatusCode::OK.as_str()]);
         registry.register(Box::new(requests.clone()))?;
@@ -47,6 +58,7 @@ impl IngestMetrics {
         registry.register(Box::new(bytes.clone()))?;
         registry.register(Box::new(documents.clone()))?;
         registry.register(Box::new(replaced.clone()))?;
+        registry.register(Box::new(amended.clone()))?;
         let outcome = |word: &str| documents.with_label_values(&[word]);
         Ok(IngestMetrics {
             requests,
@@ -55,13 +67,21 @@ impl IngestMetrics {
             appended: outcome("appended"),
             refused: outcome("refused"),
             replaced,
+            dropped: amended.with_label_values(&["dropped"]),
+            trimmed: amended.with_label_values(&["trimmed"]),
+            defaulted: amended.with_label_values(&["defaulted"]),
         })
     }
 
     /// A body came in.
-    pub(crate) fn received(&self, bytes: usize, replaced: usize) {
+    pub(crate) fn received(&self, bytes: usize, replaced: usize, amended: Amended) {
         self.bytes.inc_by(bytes as u64);
         self.replaced.inc_by(replaced as u64);
+        if !amended.is_nothing() {
+            self.dropped.inc_by(amended.dropped);
+            self.trimmed.inc_by(amended.trimmed);
+            self.defaulted.inc_by(amended.defaulted);
+        }
     }
 
     /// Documents were appended, others refused.

@@ -6,6 +6,7 @@ use std::thread::available_parallelism;
 
 use tokio::sync::Semaphore;
 
+use crate::ingest::Indexes;
 use crate::metrics::Metrics;
 use crate::node::Node;
 use crate::peers::PeerClient;
@@ -21,6 +22,7 @@ pub(crate) struct App {
     pub(crate) node: Arc<Node>,
     pub(crate) peers: PeerClient,
     pub(crate) metrics: Metrics,
+    pub(crate) indexes: Indexes,
     /// Room for bodies.
     pub(crate) bodies: BodyBudget,
     /// A permit for each large body that is parsed at once: as many as there are processors.
@@ -36,6 +38,7 @@ impl App {
         let processors = available_parallelism().map_or(1, NonZero::get);
         let parsers = Arc::new(Semaphore::new(processors));
         let searchers = Arc::new(Semaphore::new(node.config.search.concurrency_max));
-        Ok(App { node, peers, metrics, bodies: BodyBudget::new(BODY_BUDGET_BYTES), parsers, searchers })
+        let indexes = Indexes::new(&node.config);
+        Ok(App { node, peers, metrics, indexes, bodies: BodyBudget::new(BODY_BUDGET_BYTES), parsers, searchers })
     }
 }

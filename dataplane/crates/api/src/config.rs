@@ -1,5 +1,10 @@
 //! The node's configuration: a YAML file, written by the operator or by hand. Every field has a default.
 
+mod admission;
+mod error;
+mod indexes;
+
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -7,6 +12,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::contract;
 use crate::ingest::Ack;
+
+pub use admission::{AdmissionConfig, RateConfig};
+pub use error::ConfigError;
+pub use indexes::{DEFAULT_INDEX, IndexConfig};
 
 /// The whole file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,6 +35,10 @@ pub struct NodeConfig {
     pub wal: WalConfig,
     /// Limits of ingest.
     pub ingest: IngestConfig,
+    /// What the documents of indexes must be like, by index; [`DEFAULT_INDEX`] stands for all that are not named.
+    pub indexes: BTreeMap<String, IndexConfig>,
+    /// How much is taken in at once.
+    pub admission: AdmissionConfig,
     /// Limits of search.
     pub search: SearchConfig,
 }
@@ -119,6 +132,8 @@ impl Default for NodeConfig {
             shards: 2,
             wal: WalConfig::default(),
             ingest: IngestConfig::default(),
+            indexes: BTreeMap::new(),
+            admission: AdmissionConfig::default(),
             search: SearchConfig::default(),
         }
     }
@@ -193,6 +208,10 @@ impl NodeConfig {
         within("ingest.leaves_max", u64::from(self.ingest.leaves_max), 1, 65_535)?;
         within("ingest.timeout_ms", self.ingest.timeout_ms, 1, 600_000)?;
         within("ingest.queue_bytes_max", self.ingest.queue_bytes_max, self.ingest.body_bytes_max, 1 << 32)?;
+        for (name, index) in &self.indexes {
+            index.validate(name, &self.ingest)?;
+        }
+        self.admission.validate(&self.ingest)?;
         within("search.concurrency_max", self.search.concurrency_max as u64, 1, 4_096)?;
         within("search.body_bytes_max", self.search.body_bytes_max, 1 << 10, 16 << 20)?;
         within("search.pattern_bytes_max", self.search.pattern_bytes_max as u64, 1, 64 << 10)?;
@@ -214,51 +233,11 @@ impl ClusterConfig {
     }
 }
 
-fn within(field: &'static str, found: u64, min: u64, max: u64) -> Result<(), ConfigError> {
-    if (min..=max).contains(&found) { Ok(()) } else { Err(ConfigError::OutOfRange { field, found, min, max }) }
-}
-
-/// A configuration that cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// The file cannot be read.
-    #[error("cannot read the configuration {path}")]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The text is not this configuration.
-    #[error("the configuration is malformed: {reason}")]
-    Malformed {
-        /// What the parser says, with line and column.
-        reason: String,
-    },
-    /// A figure is outside its bounds.
-    #[error("{field} is {found}, but must be from {min} to {max}")]
-    OutOfRange {
-        /// The field.
-        field: &'static str,
-        /// Its value.
-        found: u64,
-        /// The smallest value.
-        min: u64,
-        /// The largest value.
-        max: u64,
-    },
-    /// A list needs at least one entry.
-    #[error("{field} must not be empty")]
-    Empty {
-        /// The field.
-        field: &'static str,
-    },
-    /// The root of the keys is not a path.
-    #[error("cluster.root is {found:?}, but must begin with / and not end with it")]
-    Root {
-        /// What was there.
-        found: String,
-    },
+fn within(field: &str, found: u64, min: u64, max: u64) -> Result<(), ConfigError> {
+    if (min..=max).contains(&found) {
+        return Ok(());
+    }
+    Err(ConfigError::OutOfRange { field: field.to_owned(), found, min, max })
 }
 
 #[cfg(test)]

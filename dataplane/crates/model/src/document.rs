@@ -7,6 +7,7 @@ pub mod body;
 mod check;
 mod error;
 mod leaves;
+mod rules;
 mod scan;
 mod stamp;
 
@@ -14,6 +15,7 @@ use std::sync::Arc;
 
 pub use error::DocumentError;
 pub use leaves::walk_leaves;
+pub use rules::{Amended, DocumentRules, FieldType, OnExceeded, RuleError};
 
 use crate::TimeNs;
 use crate::record::ID_BYTES_MAX;

@@ -47,6 +47,25 @@ impl FieldPath {
     }
 }
 
+/// The keys of a path as it is written. `None`: no path that [`FieldPath`] writes, or the one of the empty key alone,
+/// which is more likely a mistake.
+pub fn keys_of(path: &str) -> Option<Vec<String>> {
+    if path.is_empty() {
+        return None;
+    }
+    let mut keys = vec![String::new()];
+    let mut characters = path.chars();
+    while let Some(character) = characters.next() {
+        let key = keys.last_mut().expect("there is one from the beginning");
+        match character {
+            '.' => keys.push(String::new()),
+            '\\' => key.push(characters.next().filter(|escaped| matches!(escaped, '.' | '\\'))?),
+            _ => key.push(character),
+        }
+    }
+    Some(keys)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,6 +91,17 @@ mod tests {
             path(&["a"]),
         ];
         assert_eq!(all, ["a\\.b", "a.b", "a\\\\.b", "a\\\\\\.b", ".a", "a.", "a"]);
+    }
+
+    #[test]
+    fn a_path_gives_its_keys_back_and_nothing_else_does() {
+        for keys in [&["a.b"][..], &["a", "b"], &["a\\", "b"], &["a\\.b"], &["", "a"], &["a", ""]] {
+            assert_eq!(
+                keys_of(&path(keys)).as_deref(),
+                Some(&keys.iter().map(|key| key.to_string()).collect::<Vec<_>>()[..])
+            );
+        }
+        assert_eq!([keys_of(""), keys_of("a\\"), keys_of("a\\b")], [None, None, None]);
     }
 
     #[test]

@@ -210,7 +210,7 @@ fn elements(bytes: &[u8], start: usize) -> Result<(Vec<Range<usize>>, usize), Bo
 }
 
 /// The end of the value that begins at `start`: brackets and strings are matched, the rest is left to the reader.
-fn value_end(bytes: &[u8], start: usize) -> Result<usize, BodyError> {
+pub(super) fn value_end(bytes: &[u8], start: usize) -> Result<usize, BodyError> {
     let mut open = 0usize;
     let mut at = start;
     loop {

@@ -1,5 +1,7 @@
 //! Why a document was refused.
 
+use super::FieldType;
+
 /// A document that does not enter. [`DocumentError::code`] and [`DocumentError::field`] are part of the HTTP interface.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DocumentError {
@@ -70,6 +72,22 @@ pub enum DocumentError {
         /// What it must be.
         expected: &'static str,
     },
+    /// A field that documents of the index must have.
+    #[error("the field `{field}` is missing, and documents of this index must have it")]
+    MissingField {
+        /// The field.
+        field: String,
+    },
+    /// A value of another type than the index wants.
+    #[error("the field `{field}` must be {expected}, not {found}")]
+    WrongType {
+        /// The field.
+        field: String,
+        /// What it must be.
+        expected: FieldType,
+        /// What it is.
+        found: &'static str,
+    },
 }
 
 impl DocumentError {
@@ -85,6 +103,8 @@ impl DocumentError {
             DocumentError::NotAnObject => "not_an_object",
             DocumentError::Syntax { .. } => "syntax",
             DocumentError::InvalidId { .. } => "invalid_id",
+            DocumentError::MissingField { .. } => "missing_field",
+            DocumentError::WrongType { .. } => "wrong_type",
         }
     }
 
@@ -95,7 +115,9 @@ impl DocumentError {
             | DocumentError::TooManyLeaves { field, .. }
             | DocumentError::ValueTooLong { field, .. }
             | DocumentError::PathTooLong { field, .. }
-            | DocumentError::DuplicateKey { field } => Some(field),
+            | DocumentError::DuplicateKey { field }
+            | DocumentError::MissingField { field }
+            | DocumentError::WrongType { field, .. } => Some(field),
             DocumentError::InvalidId { .. } => Some("_id"),
             DocumentError::TooLarge { .. } | DocumentError::NotAnObject | DocumentError::Syntax { .. } => None,
         }

@@ -12,7 +12,8 @@ pub(super) fn time(checked: &Checked<'_>) -> Option<TimeNs> {
     checked.times.iter().flatten().find_map(|value| read(value))
 }
 
-fn read(value: &str) -> Option<TimeNs> {
+/// The moment that a value stands for, as it is written in JSON.
+pub(super) fn read(value: &str) -> Option<TimeNs> {
     match value.strip_prefix('"') {
         Some(quoted) => {
             let text = unescaped(&quoted[..quoted.len() - 1]);
