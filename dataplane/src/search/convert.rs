@@ -1,10 +1,11 @@
-//! Between the wire and the query engine: patterns and filters in, hits and refusals out.
+//! Between the wire and the query engine: conditions and filters in, hits and refusals out.
 
-use grepzilla_api::peer::{HitKey, LeafFound, LeafHit, LeafPattern, LeafQuery, LeafSearchRequest, LeafShard};
+use grepzilla_api::peer::{HitKey, LeafFound, LeafHit, LeafNode, LeafPattern, LeafQuery, LeafSearchRequest, LeafShard};
 use grepzilla_api::search as wire;
 use grepzilla_model::{Epoch, IndexName, SeqNo, TimeNs};
 use grepzilla_query::{
-    self as engine, CompiledQuery, LeafAnswer, LeafRequest, Pattern, Query, QueryError, SortKey, TimeRange,
+    self as engine, Bound, Bounds, CompiledQuery, LeafAnswer, LeafRequest, Node, Pattern, Query, QueryError, SortKey,
+    TimeRange,
 };
 use grepzilla_storage::hot::HotView;
 use serde_json::json;
@@ -15,24 +16,52 @@ use crate::server::answer::Failure;
 
 /// A query as the engine takes it.
 pub(super) fn query(query: &LeafQuery) -> Result<Query, Failure> {
-    let pattern = match &query.pattern {
-        LeafPattern::Contains(text) => Pattern::Contains(text.clone()),
-        LeafPattern::Wildcard(text) => Pattern::Wildcard(text.clone()),
-        LeafPattern::Regex(text) => Pattern::Regex(text.clone()),
-    };
     let indexes = query.indexes.iter().flatten().map(|name| IndexName::new(name)).collect::<Result<_, _>>();
     Ok(Query {
-        pattern,
-        case_sensitive: query.case_sensitive,
-        field: query.field.clone(),
+        root: node(&query.root),
         indexes: indexes.map_err(|error| Failure::bad_request("bad_index", error.to_string()))?,
         time: TimeRange { from: query.from_ns.map(TimeNs), to: query.to_ns.map(TimeNs) },
     })
 }
 
+fn node(leaf: &LeafNode) -> Node {
+    let all = |nodes: &[LeafNode]| nodes.iter().map(node).collect();
+    match leaf {
+        LeafNode::Match { pattern, field, case_sensitive } => {
+            let pattern = match pattern {
+                LeafPattern::Contains(text) => Pattern::Contains(text.clone()),
+                LeafPattern::Exact(text) => Pattern::Exact(text.clone()),
+                LeafPattern::Wildcard(text) => Pattern::Wildcard(text.clone()),
+                LeafPattern::Regex(text) => Pattern::Regex(text.clone()),
+            };
+            Node::Match { pattern, field: field.clone(), case_sensitive: *case_sensitive }
+        }
+        LeafNode::All(nodes) => Node::All(all(nodes)),
+        LeafNode::Any(nodes) => Node::Any(all(nodes)),
+        LeafNode::Not(inner) => Node::Not(Box::new(node(inner))),
+        LeafNode::Exists(field) => Node::Exists { field: field.clone() },
+        LeafNode::Range(wire::RangeBounds { field, gt, gte, lt, lte }) => {
+            let [gt, gte, lt, lte] = [gt, gte, lt, lte].map(|given| given.as_ref().map(bound));
+            Node::Range { field: field.clone(), bounds: Bounds { gt, gte, lt, lte } }
+        }
+    }
+}
+
+fn bound(bound: &wire::RangeBound) -> Bound {
+    match bound {
+        wire::RangeBound::Number(number) => Bound::Number(number.clone()),
+        wire::RangeBound::Text(text) => Bound::Text(text.clone()),
+    }
+}
+
 /// Whether a query needs a regular expression to be compiled.
-pub(super) fn is_regex(query: &LeafQuery) -> bool {
-    matches!(query.pattern, LeafPattern::Regex(_))
+pub(super) fn has_regex(node: &LeafNode) -> bool {
+    match node {
+        LeafNode::Match { pattern, .. } => matches!(pattern, LeafPattern::Regex(_)),
+        LeafNode::All(nodes) | LeafNode::Any(nodes) => nodes.iter().any(has_regex),
+        LeafNode::Not(inner) => has_regex(inner),
+        LeafNode::Exists(_) | LeafNode::Range(_) => false,
+    }
 }
 
 /// What the client is told of a query that cannot be asked.
@@ -40,8 +69,17 @@ pub(super) fn refusal(error: &QueryError) -> Failure {
     let details = match error {
         QueryError::TooLong { max, .. } | QueryError::RegexTooBig { max } => json!({ "limit_bytes": max }),
         QueryError::RegexTooDeep { max } => json!({ "limit_depth": max }),
+        QueryError::TooManyNodes { max } => json!({ "limit_nodes": max }),
+        QueryError::TooDeep { max } => json!({ "limit_depth": max }),
         QueryError::RegexSyntax { offset, .. } | QueryError::RegexBytes { offset } => json!({ "offset": offset }),
-        QueryError::Empty | QueryError::FoldsToNothing | QueryError::DanglingEscape => json!(null),
+        QueryError::Empty
+        | QueryError::FoldsToNothing
+        | QueryError::DanglingEscape
+        | QueryError::NoNodes
+        | QueryError::NoBounds
+        | QueryError::MixedBounds
+        | QueryError::DoubleBound { .. }
+        | QueryError::BadNumber => json!(null),
     };
     Failure::bad_request(error.code(), error.to_string()).details(details)
 }

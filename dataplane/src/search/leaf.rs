@@ -34,9 +34,9 @@ struct NotSearched {
 
 /// Checks a query and prepares it. A regular expression may take long to compile, so it does not hold up other requests.
 pub(crate) async fn compile(query: &LeafQuery) -> Result<Arc<CompiledQuery>, Failure> {
-    let is_regex = convert::is_regex(query);
+    let has_regex = convert::has_regex(&query.root);
     let query = convert::query(query)?;
-    let compiled = if is_regex {
+    let compiled = if has_regex {
         tokio::task::spawn_blocking(|| grepzilla_query::compile(query)).await.map_err(|error| {
             tracing::error!(%error, "compiling a regular expression panicked");
             Failure::internal("the node hit a bug while it compiled this pattern; its log has this trace id")

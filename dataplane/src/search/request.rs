@@ -1,10 +1,12 @@
 //! A search as its client asks for it, checked: every bound is named when it is broken.
 
+mod conditions;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use grepzilla_api::config::SearchConfig;
-use grepzilla_api::peer::{LeafPattern, LeafQuery, LogPosition};
+use grepzilla_api::peer::{LeafQuery, LogPosition};
 use grepzilla_api::search::{Order, Page, SearchRequest, TimeRange};
 use grepzilla_model::{IndexName, ShardId, TimeNs};
 use http::StatusCode;
@@ -14,8 +16,6 @@ use sha2::{Digest, Sha256};
 use crate::search::cursor::{CursorError, PageEnd, QueryHash};
 use crate::server::answer::Failure;
 
-/// Bytes of a field's path.
-const FIELD_BYTES_MAX: usize = 2_048;
 /// Indexes that one search may name.
 const INDEXES_MAX: usize = 1_000;
 
@@ -47,12 +47,10 @@ impl Search {
         let sent: SearchRequest = serde_json::from_slice(body).map_err(|error| of_json(&error))?;
         check_limits(&sent)?;
         let query = LeafQuery {
-            pattern: pattern(&sent, config)?,
-            field: field(sent.field)?,
+            root: conditions::root(&sent, config.pattern_bytes_max)?,
             indexes: indexes(sent.index)?,
             from_ns: time_bound(sent.time.as_ref(), "from", |time| time.from.as_deref())?,
             to_ns: time_bound(sent.time.as_ref(), "to", |time| time.to.as_deref())?,
-            case_sensitive: sent.case_sensitive,
         };
         check_time_range(&query)?;
         let shards = sent.shards.map(|shards| shards.into_iter().collect::<BTreeSet<_>>());
@@ -115,33 +113,6 @@ fn within(field: &str, found: u64, min: u64, max: u64) -> Result<(), Failure> {
     }
     let message = format!("{field} is {found}, but must be from {min} to {max}");
     Err(bad("out_of_range", message).details(json!({ "field": field, "min": min, "max": max })))
-}
-
-fn pattern(sent: &SearchRequest, config: &SearchConfig) -> Result<LeafPattern, Failure> {
-    let forms = [
-        sent.contains.clone().map(LeafPattern::Contains),
-        sent.wildcard.clone().map(LeafPattern::Wildcard),
-        sent.regex.clone().map(LeafPattern::Regex),
-    ];
-    let mut given = forms.into_iter().flatten();
-    let (Some(pattern), None) = (given.next(), given.next()) else {
-        return Err(bad("bad_pattern", "exactly one of `contains`, `wildcard` and `regex` must be given"));
-    };
-    let (LeafPattern::Contains(text) | LeafPattern::Wildcard(text) | LeafPattern::Regex(text)) = &pattern;
-    if text.len() > config.pattern_bytes_max {
-        let message = format!("the pattern has {} bytes, at most {} are taken", text.len(), config.pattern_bytes_max);
-        return Err(bad("pattern_too_long", message).details(json!({ "limit_bytes": config.pattern_bytes_max })));
-    }
-    Ok(pattern)
-}
-
-fn field(sent: Option<String>) -> Result<Option<String>, Failure> {
-    match sent {
-        Some(field) if field.is_empty() || field.len() > FIELD_BYTES_MAX => {
-            Err(bad("bad_field", format!("field has {} bytes, but must have from 1 to {FIELD_BYTES_MAX}", field.len())))
-        }
-        field => Ok(field),
-    }
 }
 
 fn indexes(sent: Option<Vec<String>>) -> Result<Option<Vec<String>>, Failure> {
@@ -218,8 +189,15 @@ mod tests {
             ("{\"contains\":\"x\",\"pgae\":{}}", "unknown_field", "`pgae`"),
             ("{\"contains\":\"x\",\"page\":{\"sise\":1}}", "unknown_field", "`sise`"),
             ("{\"contains\":1}", "bad_request", "integer"),
-            ("{}", "bad_pattern", "exactly one of `contains`, `wildcard` and `regex`"),
+            ("{}", "bad_pattern", "exactly one of `contains`, `exact`, `wildcard`, `regex` and `query`"),
             ("{\"contains\":\"x\",\"regex\":\"x\"}", "bad_pattern", "exactly one"),
+            ("{\"contains\":\"x\",\"query\":{\"exists\":\"x\"}}", "bad_pattern", "exactly one"),
+            ("{\"query\":{}}", "bad_query", "a node of `query` must have exactly one of `all`"),
+            ("{\"query\":{\"contains\":\"x\",\"exists\":\"y\"}}", "bad_query", "exactly one"),
+            ("{\"query\":{\"exists\":\"y\",\"field\":\"z\"}}", "bad_query", "go with a pattern"),
+            ("{\"query\":{\"exists\":\"\"}}", "bad_field", "from 1 to 2048"),
+            ("{\"query\":{\"not\":{\"contians\":\"x\"}}}", "unknown_field", "`contians`"),
+            ("{\"query\":{\"range\":{\"field\":\"n\",\"gt\":true}}}", "bad_request", "number or a string"),
             (
                 "{\"contains\":\"x\",\"page\":{\"size\":1001}}",
                 "out_of_range",
@@ -261,11 +239,15 @@ mod tests {
             first,
             hash("{\"contains\":\"x\",\"page\":{\"size\":50},\"limits\":{\"deadline_ms\":7},\"count\":true}")
         );
+        assert_eq!(first, hash("{\"query\":{\"contains\":\"x\"}}"), "the same question in another form");
         for other in [
             "{\"contains\":\"y\"}",
             "{\"wildcard\":\"x\"}",
             "{\"contains\":\"x\",\"order\":\"oldest\"}",
             "{\"contains\":\"x\",\"shards\":[0]}",
+            "{\"contains\":\"x\",\"case_sensitive\":true}",
+            "{\"query\":{\"not\":{\"contains\":\"x\"}}}",
+            "{\"query\":{\"all\":[{\"contains\":\"x\"},{\"range\":{\"field\":\"n\",\"gte\":1}}]}}",
         ] {
             assert_ne!(first, hash(other), "{other}");
         }

@@ -65,6 +65,21 @@ async fn filters_and_orders_do_what_they_say() {
         (json!({"regex": "^nee[d]le$", "time": time(5, 6)}), vec![5]),
         (json!({"contains": "NEEDLE", "case_sensitive": true}), vec![]),
         (json!({"contains": "needle", "page": {"size": 0}}), vec![]),
+        (json!({"exact": "needle", "field": "other"}), vec![99]),
+        (json!({"exact": "7"}), vec![7]),
+        (
+            json!({"query": {"all": [{"contains": "needle"}, {"range": {"field": "n", "gt": 3, "lte": 5.0}}, {"not": {"exact": "5"}}]}}),
+            vec![4],
+        ),
+        (
+            json!({"query": {"any": [{"exists": "other"}, {"regex": "^d1[0-1]$", "field": "_id"}]}, "order": "oldest"}),
+            vec![10, 11, 99],
+        ),
+        (json!({"query": {"contains": "NEEDLE", "field": "text"}, "case_sensitive": true}), vec![]),
+        (
+            json!({"query": {"contains": "NEEDLE", "case_sensitive": false}, "case_sensitive": true, "field": "other"}),
+            vec![99],
+        ),
     ] {
         let (status, answer) = cluster.search(0, &request).await;
         assert_eq!((status, numbers(&answer)), (StatusCode::OK, expected), "{request}");
@@ -246,6 +261,20 @@ async fn bad_searches_get_a_400_that_names_the_limit() {
             &grepzilla_query::PATTERN_BYTES_MAX.to_string(),
         ),
         (json!({"contains": "x", "shards": [4]}), "unknown_shard", "4"),
+        (
+            json!({"query": {"any": vec![json!({"contains": "x"}); grepzilla_query::NODES_MAX]}}),
+            "query_too_large",
+            &format!("more than {} nodes", grepzilla_query::NODES_MAX),
+        ),
+        (
+            (0..grepzilla_query::DEPTH_MAX)
+                .fold(json!({"query": {"contains": "x"}}), |sent, _| json!({"query": {"not": sent["query"]}})),
+            "query_too_deep",
+            &format!("deeper than {} levels", grepzilla_query::DEPTH_MAX),
+        ),
+        (json!({"query": {"all": []}}), "empty_query", "at least one"),
+        (json!({"query": {"range": {"field": "n"}}}), "bad_range", "`gt`, `gte`, `lt` and `lte`"),
+        (json!({"query": {"range": {"field": "n", "gt": 1, "lt": "2"}}}), "bad_range", "all numbers or all strings"),
         (json!({"contains": "x", "page": {"size": 1001}}), "out_of_range", "from 0 to 1000"),
     ] {
         let (status, answer) = cluster.search(0, &request).await;

@@ -7,7 +7,7 @@ use grepzilla_model::{ClusterUuid, Durability, Epoch, Incarnation, NodeName, Seq
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::search::Order;
+use crate::search::{Order, RangeBounds};
 
 /// `GET`: who a node is; answers [`Hello`].
 pub const HELLO_PATH: &str = "/peer/v1/hello";
@@ -62,7 +62,7 @@ pub struct AppendAnswer {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LeafSearchRequest {
-    /// The pattern and the filters.
+    /// The conditions and the filters.
     pub query: LeafQuery,
     /// The shards, each with where to go on.
     pub shards: Vec<LeafShard>,
@@ -82,22 +82,43 @@ pub struct LeafSearchRequest {
     pub require_primary: bool,
 }
 
-/// The pattern and the filters of a search, checked by the root and compiled again by each leaf.
+/// The conditions and the filters of a search, checked by the root and compiled again by each leaf.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LeafQuery {
-    /// The pattern.
-    pub pattern: LeafPattern,
-    /// A dotted path.
-    pub field: Option<String>,
+    /// The conditions.
+    pub root: LeafNode,
     /// Indexes; all if absent.
     pub indexes: Option<Vec<String>>,
     /// Nanoseconds since 1970, inclusive.
     pub from_ns: Option<i64>,
     /// Nanoseconds since 1970, exclusive.
     pub to_ns: Option<i64>,
-    /// Whether the text is matched as written.
-    pub case_sensitive: bool,
+}
+
+/// A condition, or several of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub enum LeafNode {
+    /// A pattern.
+    Match {
+        /// The pattern.
+        pattern: LeafPattern,
+        /// A dotted path; every field if absent.
+        field: Option<String>,
+        /// Whether the text is matched as written.
+        case_sensitive: bool,
+    },
+    /// All of these hold.
+    All(Vec<LeafNode>),
+    /// One of these holds.
+    Any(Vec<LeafNode>),
+    /// This does not hold.
+    Not(Box<LeafNode>),
+    /// There is a value at this path.
+    Exists(String),
+    /// A value lies within bounds.
+    Range(RangeBounds),
 }
 
 /// The pattern.
@@ -106,6 +127,8 @@ pub struct LeafQuery {
 pub enum LeafPattern {
     /// A literal.
     Contains(String),
+    /// A whole value.
+    Exact(String),
     /// A wildcard pattern.
     Wildcard(String),
     /// A regular expression.

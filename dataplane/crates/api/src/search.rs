@@ -1,25 +1,35 @@
 //! `POST /search`: request and answer.
 
+mod tree;
+
 use grepzilla_model::ShardId;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::ingest::TokenPart;
 
-/// The request. Exactly one of `contains`, `wildcard` and `regex` is given.
+pub use tree::{QueryNode, RangeBound, RangeBounds};
+
+/// The request. Exactly one of `contains`, `exact`, `wildcard`, `regex` and `query` is given.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SearchRequest {
     /// A literal anywhere in a value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contains: Option<String>,
+    /// A whole value; numbers and booleans as their JSON text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exact: Option<String>,
     /// `*` any run, `?` one character, `\` escapes; anywhere in a value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wildcard: Option<String>,
     /// A regular expression in the syntax of Rust's `regex`; anywhere in a value unless anchored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub regex: Option<String>,
-    /// A dotted path; every field if absent.
+    /// A tree of conditions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub query: Option<QueryNode>,
+    /// A dotted path; every field if absent. With `query`: for the patterns in it that name none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
     /// Indexes; all if absent.
@@ -34,7 +44,7 @@ pub struct SearchRequest {
     /// Which hits come first.
     #[serde(default)]
     pub order: Order,
-    /// Whether the text is matched as written.
+    /// Whether the text is matched as written. With `query`: for the patterns in it that do not say.
     #[serde(default)]
     pub case_sensitive: bool,
     /// Whether only leaders may answer.
@@ -164,9 +174,10 @@ pub struct Hit {
     pub index: String,
     /// Its time, RFC 3339.
     pub time: String,
-    /// The field that matched.
+    /// The field that matched: the first one, in the order of the document, that a pattern matches which is not negated. Empty
+    /// if there is none, as for `exists` and `range`.
     pub matched_field: String,
-    /// The value that matched, or a part of it around the first match.
+    /// The value that matched, or a part of it around the first match; empty with `matched_field`.
     pub preview: String,
     /// `[start, end)` byte offsets of the matches in `preview`.
     pub highlights: Vec<[usize; 2]>,

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use grepzilla_model::document::{Document, DocumentLimits};
 use grepzilla_model::{Bucket, Epoch, IndexName, Record, RecordKind, SeqNo, ShardId, TimeNs};
-use grepzilla_query::{CompiledQuery, LeafAnswer, LeafRequest, Order, Pattern, Query, TimeRange, compile, search};
+use grepzilla_query::{
+    CompiledQuery, LeafAnswer, LeafRequest, Node, Order, Pattern, Query, TimeRange, compile, search,
+};
 use grepzilla_storage::hot::{HotOptions, HotTier, HotView};
 
 const BATCH: usize = 500;
@@ -66,7 +68,8 @@ fn ask(view: &HotView, pattern: &str) -> Result<(), Box<dyn Error>> {
             None => Pattern::Wildcard(pattern.to_owned()),
         };
         let time = TimeRange::default();
-        let query = compile(Query { pattern: form, case_sensitive, field: None, indexes: Vec::new(), time })?;
+        let root = Node::Match { pattern: form, field: None, case_sensitive };
+        let query = compile(Query { root, indexes: Vec::new(), time })?;
         let answers = (0..RUNS).map(|_| timed(view, &query, count));
         let (best, answer) = answers.min_by_key(|(time, _)| *time).ok_or("no run")?;
         println!(

@@ -1,21 +1,43 @@
 //! A set of documents of one block.
 
-/// A set of small numbers.
-#[derive(Debug, Default)]
+/// A set of numbers below a bound.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Bits {
     words: Vec<u64>,
+    len: usize,
 }
 
 impl Bits {
-    /// Empties the set and makes room for the numbers below `len`.
-    pub(crate) fn reset(&mut self, len: usize) {
-        self.words.clear();
-        self.words.resize(len.div_ceil(64), 0);
+    /// No number below `len`.
+    pub(crate) fn none(len: usize) -> Bits {
+        Bits { words: vec![0; len.div_ceil(64)], len }
     }
 
-    /// Adds a number below the `len` of the last reset.
+    /// Adds a number below the bound.
     pub(crate) fn insert(&mut self, number: usize) {
         self.words[number / 64] |= 1 << (number % 64);
+    }
+
+    /// Keeps what the other set of the same bound has too.
+    pub(crate) fn intersect(&mut self, other: &Bits) {
+        self.words.iter_mut().zip(&other.words).for_each(|(word, other)| *word &= other);
+    }
+
+    /// Adds what the other set of the same bound has.
+    pub(crate) fn unite(&mut self, other: &Bits) {
+        self.words.iter_mut().zip(&other.words).for_each(|(word, other)| *word |= other);
+    }
+
+    /// Takes the numbers below the bound that are not in the set.
+    pub(crate) fn invert(&mut self) {
+        self.words.iter_mut().for_each(|word| *word = !*word);
+        if let (Some(last), rest @ 1..) = (self.words.last_mut(), self.len % 64) {
+            *last &= (1 << rest) - 1;
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.words.iter().all(|word| *word == 0)
     }
 
     /// How many numbers there are.
@@ -37,16 +59,35 @@ impl Bits {
 mod tests {
     use super::*;
 
+    fn bits(len: usize, numbers: &[usize]) -> Bits {
+        let mut bits = Bits::none(len);
+        numbers.iter().for_each(|number| bits.insert(*number));
+        bits
+    }
+
     #[test]
     fn it_gives_back_what_was_inserted_in_order() {
-        let mut bits = Bits::default();
-        bits.reset(200);
-        for number in [199, 0, 64, 63, 64, 127] {
-            bits.insert(number);
-        }
+        let bits = bits(200, &[199, 0, 64, 63, 64, 127]);
         assert_eq!(bits.iter().collect::<Vec<_>>(), [0, 63, 64, 127, 199]);
         assert_eq!(bits.count(), 5);
-        bits.reset(1);
-        assert_eq!(bits.iter().count(), 0);
+        assert!(!bits.is_empty() && Bits::none(1).is_empty());
+    }
+
+    #[test]
+    fn sets_are_combined_below_their_bound() {
+        for len in [1, 63, 64, 65, 130] {
+            let (mut even, mut third) = (Bits::none(len), Bits::none(len));
+            (0..len).step_by(2).for_each(|number| even.insert(number));
+            (0..len).step_by(3).for_each(|number| third.insert(number));
+            let numbers =
+                |passes: &dyn Fn(usize) -> bool| (0..len).filter(|number| passes(*number)).collect::<Vec<_>>();
+            let (mut both, mut either, mut neither) = (even.clone(), even.clone(), even.clone());
+            both.intersect(&third);
+            assert_eq!(both.iter().collect::<Vec<_>>(), numbers(&|number| number % 6 == 0));
+            either.unite(&third);
+            assert_eq!(either.iter().collect::<Vec<_>>(), numbers(&|number| number % 2 == 0 || number % 3 == 0));
+            neither.invert();
+            assert_eq!(neither.iter().collect::<Vec<_>>(), numbers(&|number| number % 2 == 1));
+        }
     }
 }

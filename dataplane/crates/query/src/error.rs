@@ -6,6 +6,38 @@ pub enum QueryError {
     /// Nothing to look for.
     #[error("the pattern is empty")]
     Empty,
+    /// A tree with too many nodes.
+    #[error("the query has more than {max} nodes")]
+    TooManyNodes {
+        /// The limit.
+        max: usize,
+    },
+    /// A tree that is too deep.
+    #[error("the query is nested deeper than {max} levels")]
+    TooDeep {
+        /// The limit.
+        max: usize,
+    },
+    /// `all` or `any` of nothing.
+    #[error("`all` and `any` need at least one condition")]
+    NoNodes,
+    /// A range of everything.
+    #[error("a range needs at least one of `gt`, `gte`, `lt` and `lte`")]
+    NoBounds,
+    /// A range of two kinds of values.
+    #[error("the bounds of a range must be all numbers or all strings")]
+    MixedBounds,
+    /// A range with two bounds on one side.
+    #[error("a range takes one of `{one}` and `{other}`, not both")]
+    DoubleBound {
+        /// The exclusive bound.
+        one: &'static str,
+        /// The inclusive bound.
+        other: &'static str,
+    },
+    /// A bound that is no JSON number.
+    #[error("a bound of the range is not a JSON number")]
+    BadNumber,
     /// Only marks that matching ignores.
     #[error(
         "the pattern has only characters that matching ignores, so it would match everything; use case_sensitive to find them"
@@ -55,6 +87,12 @@ impl QueryError {
     pub fn code(&self) -> &'static str {
         match self {
             QueryError::Empty => "empty_pattern",
+            QueryError::TooManyNodes { .. } => "query_too_large",
+            QueryError::TooDeep { .. } => "query_too_deep",
+            QueryError::NoNodes => "empty_query",
+            QueryError::NoBounds | QueryError::MixedBounds | QueryError::DoubleBound { .. } | QueryError::BadNumber => {
+                "bad_range"
+            }
             QueryError::FoldsToNothing => "folds_to_nothing",
             QueryError::TooLong { .. } => "pattern_too_long",
             QueryError::DanglingEscape => "dangling_escape",

@@ -4,9 +4,11 @@
 //! nothing is counted. Only the documents of the page are put together.
 
 mod hit;
+mod open;
 mod page;
 mod preview;
 mod scan;
+mod sealed;
 mod skim;
 
 use std::sync::Arc;
@@ -72,7 +74,8 @@ pub struct LeafHit {
     pub id: Option<Arc<str>>,
     /// Its index.
     pub index: IndexName,
-    /// The path of the first leaf that matches, in the order of the document.
+    /// The path of the first leaf, in the order of the document, that a pattern matches which is not negated; empty if none
+    /// does, as for a query of `exists` and `range` only.
     pub matched_field: String,
     /// That leaf's value, or a window of it around its first match when it is long.
     pub preview: String,

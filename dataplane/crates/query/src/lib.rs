@@ -7,15 +7,18 @@
 
 mod bits;
 mod clock;
+mod compiled;
 mod error;
 mod leaf;
 mod matcher;
 mod order;
 mod pattern;
+mod range;
+mod tree;
 
+pub use compiled::{CompiledQuery, compile};
 pub use error::QueryError;
 pub use leaf::{LeafAnswer, LeafHit, LeafMetrics, LeafRequest, search};
 pub use order::{Order, Rank, SortKey};
-pub use pattern::{
-    CompiledQuery, PATTERN_BYTES_MAX, Pattern, Query, REGEX_BYTES_MAX, REGEX_DEPTH_MAX, TimeRange, compile,
-};
+pub use pattern::{PATTERN_BYTES_MAX, Pattern, REGEX_BYTES_MAX, REGEX_DEPTH_MAX};
+pub use tree::{Bound, Bounds, DEPTH_MAX, NODES_MAX, Node, Query, TimeRange};

@@ -1,6 +1,7 @@
-//! The three pattern forms behind one face: which value runs to read, which values match, and where.
+//! The four pattern forms behind one face: which value runs to read, which values match, and where.
 
 mod contains;
+mod exact;
 mod regex;
 mod wildcard;
 
@@ -13,6 +14,7 @@ use crate::QueryError;
 use crate::clock::{Clock, Expired};
 use crate::pattern::{PATTERN_BYTES_MAX, Pattern};
 use contains::Contains;
+use exact::Exact;
 use regex::Regex;
 use wildcard::Wildcard;
 
@@ -26,14 +28,15 @@ pub(crate) struct Matcher {
 #[derive(Debug)]
 enum Form {
     Contains(Contains),
+    Exact(Exact),
     Wildcard(Wildcard),
     Regex(Box<Regex>),
 }
 
 impl Matcher {
     pub(crate) fn new(pattern: &Pattern, case_sensitive: bool) -> Result<Matcher, QueryError> {
-        let (Pattern::Contains(text) | Pattern::Wildcard(text) | Pattern::Regex(text)) = pattern;
-        if text.is_empty() {
+        let text = pattern.text();
+        if text.is_empty() && !matches!(pattern, Pattern::Exact(_)) {
             return Err(QueryError::Empty);
         }
         if text.len() > PATTERN_BYTES_MAX {
@@ -42,6 +45,7 @@ impl Matcher {
         let spelling = if case_sensitive { Spelling::Written } else { Spelling::Folded };
         Ok(match pattern {
             Pattern::Contains(needle) => Matcher { form: Form::Contains(Contains::new(needle, spelling)?), spelling },
+            Pattern::Exact(text) => Matcher { form: Form::Exact(Exact::new(text, spelling)), spelling },
             Pattern::Wildcard(text) => Matcher { form: Form::Wildcard(Wildcard::new(text, spelling)?), spelling },
             Pattern::Regex(text) => {
                 let regex = Box::new(Regex::new(text, case_sensitive)?);
@@ -59,6 +63,7 @@ impl Matcher {
     pub(crate) fn literal(&self) -> Option<&Finder<'static>> {
         match &self.form {
             Form::Contains(contains) => Some(contains.literal()),
+            Form::Exact(exact) => Some(exact.literal()),
             Form::Wildcard(wildcard) => wildcard.literal(),
             Form::Regex(_) => None,
         }
@@ -68,6 +73,7 @@ impl Matcher {
     pub(crate) fn scan(&self, run: &ValueRun<'_>, clock: &Clock, found: impl FnMut(usize)) -> Result<(), Expired> {
         match &self.form {
             Form::Contains(contains) => contains.scan(run, clock, found),
+            Form::Exact(exact) => exact.scan(run, clock, found),
             Form::Wildcard(wildcard) => wildcard.scan(run, clock, found),
             Form::Regex(regex) => regex.scan(run, clock, found),
         }
@@ -77,6 +83,7 @@ impl Matcher {
     pub(crate) fn matches(&self, value: &str, clock: &Clock) -> Result<bool, Expired> {
         match &self.form {
             Form::Contains(contains) => Ok(contains.find(value, 0).is_some()),
+            Form::Exact(exact) => Ok(exact.is_match(value)),
             Form::Wildcard(wildcard) => Ok(wildcard.find(value, 0, clock)?.is_some()),
             Form::Regex(regex) => regex.matches(value, clock),
         }
@@ -86,6 +93,7 @@ impl Matcher {
     pub(crate) fn find(&self, value: &str, from: usize, clock: &Clock) -> Result<Option<Range<usize>>, Expired> {
         match &self.form {
             Form::Contains(contains) => Ok(contains.find(value, from)),
+            Form::Exact(exact) => Ok(exact.find(value, from)),
             Form::Wildcard(wildcard) => wildcard.find(value, from, clock),
             Form::Regex(regex) => regex.find(value, from, clock),
         }

@@ -90,14 +90,22 @@ impl Assembler<'_> {
     }
 }
 
-/// The path and the preview of the first leaf that matches.
+/// The path and the preview of the first leaf that a pattern matches which is not negated: in the order of the document, then
+/// of the tree. Nothing where there is none, as when a document is found for what it does not have.
 fn first_match(query: &CompiledQuery, source: &str, clock: &Clock) -> Result<(String, Preview), Expired> {
+    if query.shown().next().is_none() {
+        return Ok(<_>::default());
+    }
     let mut first = Ok(None);
     walk_leaves(source, |path, value| {
-        if query.has_field(path) {
-            first = preview(&query.matcher, value, clock).map(|found| found.map(|found| (path.to_owned(), found)));
+        let patterns = query.shown().filter(|(condition, _)| condition.has_field(path));
+        for (_, matcher) in patterns {
+            first = preview(matcher, value, clock).map(|found| found.map(|found| (path.to_owned(), found)));
+            if !matches!(first, Ok(None)) {
+                return ControlFlow::Break(());
+            }
         }
-        if matches!(first, Ok(None)) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        ControlFlow::Continue(())
     });
-    first.map(|first| first.expect("a document of the page has a leaf that matches"))
+    Ok(first?.unwrap_or_default())
 }

@@ -15,7 +15,7 @@ const WINDOW_BYTES: usize = 240;
 const LEAD_BYTES: usize = 60;
 
 /// A value or a window of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Preview {
     pub(super) text: String,
     /// Where `text` matches.

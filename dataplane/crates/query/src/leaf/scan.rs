@@ -1,16 +1,13 @@
 //! The visit of blocks: which documents match, how many they are, and which are the best.
 
-use std::ops::ControlFlow;
 use std::time::Instant;
 
-use grepzilla_model::document::walk_leaves;
-use grepzilla_model::fold::fold_into;
-use grepzilla_storage::hot::{OpenDocument, OpenTail, SealedBlock, Span, Spelling, Stamp};
+use grepzilla_storage::hot::{OpenTail, SealedBlock, Span, Stamp};
 
+use super::open::Reader;
 use super::page::{Page, Place};
-use super::skim::Skim;
+use super::sealed::Evaluation;
 use super::{LeafMetrics, LeafRequest};
-use crate::bits::Bits;
 use crate::clock::{Clock, Expired};
 use crate::{Order, Rank, SortKey};
 
@@ -84,11 +81,7 @@ pub(super) struct Scan<'a> {
     page: Page,
     total: u64,
     metrics: LeafMetrics,
-    /// The documents of the present block that match.
-    matching: Bits,
-    skim: Skim<'a>,
-    /// Room for a folded value.
-    folded: String,
+    reader: Reader<'a>,
 }
 
 impl<'a> Scan<'a> {
@@ -101,9 +94,7 @@ impl<'a> Scan<'a> {
             page: Page::new(request.size),
             total: 0,
             metrics: LeafMetrics::default(),
-            matching: Bits::default(),
-            skim: Skim::new(&request.query.matcher),
-            folded: String::new(),
+            reader: Reader::new(request.query, clock),
         }
     }
 
@@ -137,28 +128,20 @@ impl<'a> Scan<'a> {
     }
 
     fn sealed(&mut self, position: usize, block: &SealedBlock) -> Result<(), Stop> {
-        let (query, clock) = (self.request.query, self.clock);
-        self.matching.reset(block.document_count());
-        for run in block.values(query.matcher.spelling(), query.field.as_deref()) {
-            self.metrics.bytes_read += run.bytes().len() as u64;
-            let matching = &mut self.matching;
-            query.matcher.scan(&run, clock, |place| {
-                let documents = block.documents_of(run.number(place));
-                documents.iter().for_each(|document| matching.insert(usize::from(*document)));
-            })?;
-        }
-        let matching = std::mem::take(&mut self.matching);
+        let mut evaluation = Evaluation::new(self.request.query, block, self.clock);
+        let documents = evaluation.documents();
+        self.metrics.bytes_read += evaluation.bytes_read();
+        let documents = documents?;
         if self.is_counted_only(block) {
-            self.candidates(matching.count() as u64);
-        } else {
-            for document in matching.iter() {
-                let stamp = block.stamp(document);
-                if self.is_asked_for(stamp) {
-                    self.found(stamp, Place { block: position, document });
-                }
+            self.candidates(documents.count() as u64);
+            return Ok(());
+        }
+        for document in documents.iter() {
+            let stamp = block.stamp(document);
+            if self.is_asked_for(stamp) {
+                self.found(stamp, Place { block: position, document });
             }
         }
-        self.matching = matching;
         Ok(())
     }
 
@@ -173,40 +156,16 @@ impl<'a> Scan<'a> {
 
     fn open(&mut self, position: usize, tail: &OpenTail) -> Result<(), Stop> {
         for (number, document) in tail.documents().enumerate() {
-            if self.is_asked_for(document.stamp) && self.matches(document)? {
+            if !self.is_asked_for(document.stamp) {
+                continue;
+            }
+            let source = document.source();
+            self.metrics.bytes_read += source.len() as u64;
+            if self.reader.holds(&source)? {
                 self.found(document.stamp, Place { block: position, document: number });
             }
         }
         Ok(())
-    }
-
-    /// Reads one document.
-    fn matches(&mut self, document: &OpenDocument) -> Result<bool, Expired> {
-        let (query, clock) = (self.request.query, self.clock);
-        let source = document.source();
-        self.metrics.bytes_read += source.len() as u64;
-        clock.tick()?;
-        if !self.skim.may_match(&source) {
-            return Ok(false);
-        }
-        let mut matches = Ok(false);
-        walk_leaves(&source, |path, value| {
-            if query.has_field(path) {
-                matches = query.matcher.matches(self.spelled(value), clock);
-            }
-            if matches == Ok(false) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-        });
-        matches
-    }
-
-    /// The value in the spelling of the search.
-    fn spelled<'v>(&'v mut self, value: &'v str) -> &'v str {
-        if self.request.query.matcher.spelling() == Spelling::Written {
-            return value;
-        }
-        self.folded.clear();
-        fold_into(value, &mut self.folded);
-        &self.folded
     }
 
     fn is_asked_for(&self, stamp: Stamp) -> bool {

@@ -6,40 +6,54 @@
 use grepzilla_storage::hot::Spelling;
 use memchr::memmem::{self, Finder};
 
-use crate::matcher::Matcher;
+use crate::compiled::{Condition, Test};
 
-/// Looks for the literal that every match has, if there is one.
+/// Looks for the literals that every match of a condition has, where there are such.
 #[derive(Debug)]
 pub(super) struct Skim<'a> {
-    literal: Option<&'a Finder<'static>>,
-    spelling: Spelling,
+    literals: Vec<Literal<'a>>,
+    needs_lower: bool,
     /// Room for a source in lower case.
     lower: Vec<u8>,
 }
 
+#[derive(Debug)]
+struct Literal<'a> {
+    finder: &'a Finder<'static>,
+    spelling: Spelling,
+    /// The bit of the condition's number.
+    bit: u64,
+}
+
 impl<'a> Skim<'a> {
-    pub(super) fn new(matcher: &'a Matcher) -> Skim<'a> {
+    pub(super) fn new(conditions: &'a [Condition]) -> Skim<'a> {
         let is_escaped = |byte: &u8| matches!(byte, b'"' | b'\\' | b'/' | 0..=0x1F);
-        let literal = matcher.literal().filter(|literal| !literal.needle().iter().any(is_escaped));
-        Skim { literal, spelling: matcher.spelling(), lower: Vec::new() }
+        let literal = |(number, condition): (usize, &'a Condition)| {
+            let Test::Match(matcher) = &condition.test else { return None };
+            let finder = matcher.literal().filter(|finder| !finder.needle().iter().any(is_escaped))?;
+            Some(Literal { finder, spelling: matcher.spelling(), bit: 1 << number })
+        };
+        let literals: Vec<Literal<'a>> = conditions.iter().enumerate().filter_map(literal).collect();
+        let needs_lower = literals.iter().any(|literal| literal.spelling == Spelling::Folded);
+        Skim { literals, needs_lower, lower: Vec::new() }
     }
 
-    /// Whether the document may match. False is certain.
-    pub(super) fn may_match(&mut self, source: &str) -> bool {
-        let Some(literal) = self.literal else { return true };
+    /// The conditions that do not hold for the document, as bits of their numbers; of the others nothing is said.
+    pub(super) fn ruled_out(&mut self, source: &str) -> u64 {
         let source = source.as_bytes();
-        if !source.is_ascii() || memmem::find(source, b"\\u").is_some() {
-            return true;
+        if self.literals.is_empty() || !source.is_ascii() || memmem::find(source, b"\\u").is_some() {
+            return 0;
         }
-        match self.spelling {
-            Spelling::Written => literal.find(source).is_some(),
-            Spelling::Folded => {
-                self.lower.clear();
-                self.lower.extend_from_slice(source);
-                self.lower.make_ascii_lowercase();
-                literal.find(&self.lower).is_some()
-            }
+        if self.needs_lower {
+            self.lower.clear();
+            self.lower.extend_from_slice(source);
+            self.lower.make_ascii_lowercase();
         }
+        let is_missing = |literal: &&Literal<'_>| match literal.spelling {
+            Spelling::Written => literal.finder.find(source).is_none(),
+            Spelling::Folded => literal.finder.find(&self.lower).is_none(),
+        };
+        self.literals.iter().filter(is_missing).fold(0, |bits, literal| bits | literal.bit)
     }
 }
 
@@ -47,10 +61,12 @@ impl<'a> Skim<'a> {
 mod tests {
     use super::*;
     use crate::Pattern;
+    use crate::matcher::Matcher;
 
     fn may_match(needle: &str, case_sensitive: bool, source: &str) -> bool {
         let matcher = Matcher::new(&Pattern::Contains(needle.to_owned()), case_sensitive).expect("a good pattern");
-        Skim::new(&matcher).may_match(source)
+        let condition = Condition { field: None, test: Test::Match(matcher), is_positive: true };
+        Skim::new(&[condition]).ruled_out(source) == 0
     }
 
     #[test]

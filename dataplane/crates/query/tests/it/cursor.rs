@@ -5,7 +5,7 @@ use grepzilla_query::compile;
 use crate::fixtures::{State, insert, samples, seeded};
 use crate::naive::{Asked, answer};
 use crate::oracle::page;
-use crate::questions::{Form, Question};
+use crate::questions::{Form, Question, Wanted};
 
 #[test]
 fn pages_make_up_the_whole_result_while_documents_arrive() {
@@ -15,13 +15,12 @@ fn pages_make_up_the_whole_result_while_documents_arrive() {
         let before = samples(&mut random, 1, 200);
         insert(&tier, &before, 11);
         let pattern = ["e", "?", "кош", "*", "\n"][round % 5].to_owned();
-        let question = Question {
+        let wanted = Wanted {
             form: if pattern.contains(['*', '?']) { Form::Wildcard } else { Form::Contains },
             case_sensitive: round % 2 == 0,
-            newest_first: round % 3 > 0,
-            page_size: 5 + round % 17,
-            ..Question::contains(&pattern)
+            ..Wanted::contains(&pattern)
         };
+        let question = Question { newest_first: round % 3 > 0, page_size: 5 + round % 17, ..Question::of(wanted) };
         let query = compile(question.query()).expect("a good query");
         let expected = answer(&Asked::new(&question), &before);
         let upto = tier.view().upto();

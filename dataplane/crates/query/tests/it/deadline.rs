@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use grepzilla_model::SeqNo;
-use grepzilla_query::{LeafAnswer, LeafRequest, Order, Pattern, Query, TimeRange, compile, search};
+use grepzilla_query::{LeafAnswer, LeafRequest, Node, Order, Pattern, Query, TimeRange, compile, search};
 use grepzilla_storage::hot::HotTier;
 
 use rand::RngExt;
@@ -11,7 +11,8 @@ use rand::RngExt;
 use crate::fixtures::{SHARD, Sample, State, insert, samples, seeded};
 
 fn ask(tier: &HotTier, pattern: Pattern, size: usize, count: bool, time: Duration, candidates_max: u64) -> LeafAnswer {
-    let query = Query { pattern, case_sensitive: false, field: None, indexes: Vec::new(), time: TimeRange::default() };
+    let root = Node::Match { pattern, field: None, case_sensitive: false };
+    let query = Query { root, indexes: Vec::new(), time: TimeRange::default() };
     let query = compile(query).expect("a good query");
     let (view, deadline) = (tier.view(), Instant::now() + time);
     let (order, upto, after) = (Order::Newest, SeqNo(u64::MAX), None);

@@ -2,7 +2,7 @@
 
 use grepzilla_model::document::{Document, DocumentLimits};
 use grepzilla_model::{Bucket, Epoch, IndexName, Record, RecordKind, SeqNo, ShardId, TimeNs};
-use grepzilla_storage::hot::{HotOptions, HotTier};
+use grepzilla_storage::hot::{HotOptions, HotTier, OpenTail};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
@@ -14,7 +14,8 @@ use crate::naive::{Leaf, leaves};
 pub(crate) const SHARD: ShardId = ShardId(4);
 pub(crate) const EPOCH: Epoch = Epoch(7);
 pub(crate) const INDEXES: [&str; 3] = ["main", "web", "audit"];
-pub(crate) const PATHS: [&str; 8] = ["message", "text", "text2", "host.name", "tags", "a\\.b", "rows.k", "n"];
+pub(crate) const PATHS: [&str; 10] =
+    ["message", "text", "text2", "host.name", "tags", "a\\.b", "rows.k", "n", "when", "big"];
 
 /// A document, and what the naive scan knows of it.
 #[derive(Debug, Clone)]
@@ -46,7 +47,7 @@ pub(crate) fn samples(random: &mut StdRng, first: u64, count: u64) -> Vec<Sample
 
 fn sample(random: &mut StdRng, seq: u64) -> Sample {
     let mut members = serde_json::Map::new();
-    for key in ["message", "text", "text2", "host", "tags", "a.b", "rows", "n", "flag", "none"] {
+    for key in ["message", "text", "text2", "host", "tags", "a.b", "rows", "n", "when", "big", "flag", "none"] {
         if random.random_bool(0.5) {
             members.insert(key.to_owned(), member(random, key));
         }
@@ -61,11 +62,29 @@ fn member(random: &mut StdRng, key: &str) -> Value {
         "host" => json!({"name": text(random), "deep": [{"er": [text(random)]}]}),
         "tags" => (0..random.random_range(0..4)).map(|_| Value::from(text(random))).collect(),
         "rows" => (0..random.random_range(0..4)).map(|number| json!({"k": text(random), "v": number})).collect(),
-        "n" => random.random_range(-20..200).into(),
+        "n" => number(random),
+        "when" => time(random).into(),
+        "big" => (u64::MAX - random.random_range(0..9)).into(),
         "flag" => random.random_bool(0.5).into(),
         "none" => Value::Null,
         _ => text(random).into(),
     }
+}
+
+/// A small number, sometimes with a fraction or as a string.
+fn number(random: &mut StdRng) -> Value {
+    match random.random_range(0..4) {
+        0 => (f64::from(random.random_range(-200..2_000)) / 10.0).into(),
+        1 => random.random_range(-20..200).to_string().into(),
+        _ => random.random_range(-20..200).into(),
+    }
+}
+
+/// A moment of a few days of 2026, in one of several spellings.
+pub(crate) fn time(random: &mut StdRng) -> String {
+    let mut part = |to: u32| random.random_range(0..to);
+    let date = format!("2026-02-{:02}T{:02}:{:02}:00", 26 + part(3), part(24), part(60));
+    date + ["Z", "+01:00", "-05:30", ".25Z", ".000000001+14:00"].choose(random).expect("there are some")
 }
 
 const WORDS: [&str; 14] = [
@@ -126,24 +145,32 @@ impl State {
 
     pub(crate) fn tier(self) -> HotTier {
         let block_documents_max = if self == State::Open { 1 << 16 } else { 23 };
-        let open_blocks_max = if self == State::Mixed { 2 } else { INDEXES.len() };
+        let open_blocks_max = match self {
+            State::Open => INDEXES.len() + SEALING.len(),
+            State::Sealed => SEALING.len(),
+            State::Mixed => 2,
+        };
         HotTier::new(SHARD, HotOptions { block_documents_max, block_bytes_max: 20_000, open_blocks_max })
     }
 
-    /// A tier with these samples, in batches of seven.
+    /// A tier with these samples, which [`with_sealing`] gave, in batches of seven.
     pub(crate) fn tier_with(self, samples: &[Sample]) -> HotTier {
         let tier = self.tier();
         insert(&tier, samples, 7);
-        if self == State::Sealed {
-            // Documents without leaves match nothing, but their indexes take the places of the open blocks.
-            let last = samples.last().map_or(0, |sample| sample.seq);
-            for (seq, index) in (last + 1..).zip(["seal-1", "seal-2", "seal-3"]) {
-                insert(&tier, &[Sample::new(seq, 0, index, "{}".to_owned())], 1);
-            }
-            assert!(tier.view().open().iter().all(|tail| tail.index().as_str().starts_with("seal-")));
-        }
+        let is_filler = |tail: &OpenTail| SEALING.contains(&tail.index().as_str());
+        assert!(self != State::Sealed || tier.view().open().iter().all(is_filler));
         tier
     }
+}
+
+/// Indexes whose documents take the places of the open blocks of others.
+const SEALING: [&str; 3] = ["seal-1", "seal-2", "seal-3"];
+
+/// The samples with documents behind them that seal the blocks of [`State::Sealed`].
+pub(crate) fn with_sealing(mut samples: Vec<Sample>) -> Vec<Sample> {
+    let next = samples.last().map_or(0, |sample| sample.seq) + 1;
+    samples.extend((next..).zip(SEALING).map(|(seq, index)| Sample::new(seq, 0, index, "{}".to_owned())));
+    samples
 }
 
 /// Inserts samples in batches.

@@ -1,10 +1,13 @@
 //! The naive scan: every leaf of every document, one after the other, by other means than the engine's.
 
+mod range;
+mod wildcard;
+
 use serde_json::Value;
 
 use crate::alphabet::fold;
 use crate::fixtures::Sample;
-use crate::questions::{Form, Question};
+use crate::questions::{Condition, Form, Question, Wanted};
 
 /// A leaf as an ordinary JSON reader finds it.
 #[derive(Debug, Clone)]
@@ -49,20 +52,28 @@ pub(crate) fn answer(asked: &Asked<'_>, samples: &[Sample]) -> Vec<u64> {
 /// A question, prepared once.
 pub(crate) struct Asked<'a> {
     pub(crate) question: &'a Question,
+    root: AskedNode<'a>,
+}
+
+enum AskedNode<'a> {
+    Match(AskedMatch<'a>),
+    All(Vec<AskedNode<'a>>),
+    Any(Vec<AskedNode<'a>>),
+    Not(Box<AskedNode<'a>>),
+    Exists(&'a str),
+    Range(&'a str, range::Bounds<'a>),
+}
+
+/// A pattern, prepared once.
+pub(crate) struct AskedMatch<'a> {
+    pub(crate) wanted: &'a Wanted,
     pattern: String,
     regex: Option<regex::Regex>,
 }
 
 impl<'a> Asked<'a> {
     pub(crate) fn new(question: &'a Question) -> Asked<'a> {
-        let ignores_case = !question.case_sensitive;
-        let regex = (question.form == Form::Regex).then(|| {
-            let builder = &mut regex::RegexBuilder::new(&question.pattern);
-            builder.case_insensitive(ignores_case).build().expect("the engine took it")
-        });
-        let is_folded = ignores_case && question.form != Form::Regex;
-        let pattern = if is_folded { fold(&question.pattern) } else { question.pattern.clone() };
-        Asked { question, pattern, regex }
+        Asked { question, root: AskedNode::new(&question.root) }
     }
 
     pub(crate) fn matches(&self, sample: &Sample) -> bool {
@@ -70,19 +81,80 @@ impl<'a> Asked<'a> {
         let in_index = question.index.is_none_or(|index| index == sample.index);
         let in_time =
             question.from.is_none_or(|from| from <= sample.time) && question.to.is_none_or(|to| sample.time < to);
-        in_index && in_time && sample.leaves.iter().any(|leaf| self.matches_leaf(leaf))
+        in_index && in_time && self.root.holds(&sample.leaves)
     }
 
-    pub(crate) fn matches_leaf(&self, leaf: &Leaf) -> bool {
-        let in_field = self.question.field.as_ref().is_none_or(|field| *field == leaf.path);
+    /// The leaf to be shown, and the pattern that it is shown for.
+    pub(crate) fn shown<'s>(&'s self, sample: &'s Sample) -> Option<(&'s Leaf, &'s AskedMatch<'a>)> {
+        let mut patterns = Vec::new();
+        self.root.positive(true, &mut patterns);
+        let patterns = &patterns;
+        let pairs = sample.leaves.iter().flat_map(|leaf| patterns.iter().map(move |pattern| (leaf, *pattern)));
+        pairs.into_iter().find(|(leaf, pattern)| pattern.matches_leaf(leaf))
+    }
+}
+
+impl<'a> AskedNode<'a> {
+    fn new(condition: &'a Condition) -> AskedNode<'a> {
+        let all = |conditions: &'a [Condition]| conditions.iter().map(AskedNode::new).collect();
+        match condition {
+            Condition::Match(wanted) => AskedNode::Match(AskedMatch::new(wanted)),
+            Condition::All(conditions) => AskedNode::All(all(conditions)),
+            Condition::Any(conditions) => AskedNode::Any(all(conditions)),
+            Condition::Not(condition) => AskedNode::Not(Box::new(AskedNode::new(condition))),
+            Condition::Exists(field) => AskedNode::Exists(field),
+            Condition::Range(field, bounds) => AskedNode::Range(field, range::Bounds::new(bounds)),
+        }
+    }
+
+    fn holds(&self, leaves: &[Leaf]) -> bool {
+        match self {
+            AskedNode::Match(pattern) => leaves.iter().any(|leaf| pattern.matches_leaf(leaf)),
+            AskedNode::All(nodes) => nodes.iter().all(|node| node.holds(leaves)),
+            AskedNode::Any(nodes) => nodes.iter().any(|node| node.holds(leaves)),
+            AskedNode::Not(node) => !node.holds(leaves),
+            AskedNode::Exists(field) => leaves.iter().any(|leaf| leaf.path == *field),
+            AskedNode::Range(field, bounds) => {
+                leaves.iter().any(|leaf| leaf.path == *field && bounds.enclose(&leaf.written))
+            }
+        }
+    }
+
+    fn positive<'s>(&'s self, is_positive: bool, patterns: &mut Vec<&'s AskedMatch<'a>>) {
+        match self {
+            AskedNode::Match(pattern) if is_positive => patterns.push(pattern),
+            AskedNode::All(nodes) | AskedNode::Any(nodes) => {
+                nodes.iter().for_each(|node| node.positive(is_positive, patterns));
+            }
+            AskedNode::Not(node) => node.positive(!is_positive, patterns),
+            AskedNode::Match(_) | AskedNode::Exists(_) | AskedNode::Range(..) => {}
+        }
+    }
+}
+
+impl<'a> AskedMatch<'a> {
+    fn new(wanted: &'a Wanted) -> AskedMatch<'a> {
+        let ignores_case = !wanted.case_sensitive;
+        let regex = (wanted.form == Form::Regex).then(|| {
+            let builder = &mut regex::RegexBuilder::new(&wanted.pattern);
+            builder.case_insensitive(ignores_case).build().expect("the engine took it")
+        });
+        let is_folded = ignores_case && wanted.form != Form::Regex;
+        let pattern = if is_folded { fold(&wanted.pattern) } else { wanted.pattern.clone() };
+        AskedMatch { wanted, pattern, regex }
+    }
+
+    fn matches_leaf(&self, leaf: &Leaf) -> bool {
+        let in_field = self.wanted.field.as_ref().is_none_or(|field| *field == leaf.path);
         in_field
-            && self.matches_text(if self.question.case_sensitive { &leaf.written } else { &leaf.folded }, &leaf.written)
+            && self.matches_text(if self.wanted.case_sensitive { &leaf.written } else { &leaf.folded }, &leaf.written)
     }
 
     fn matches_text(&self, spelled: &str, written: &str) -> bool {
-        match self.question.form {
+        match self.wanted.form {
             Form::Contains => spelled.contains(&self.pattern),
-            Form::Wildcard => wildcard(&self.pattern, spelled),
+            Form::Exact => spelled == self.pattern,
+            Form::Wildcard => wildcard::matches(&self.pattern, spelled),
             Form::Regex => self.regex.as_ref().expect("it is one").is_match(written),
         }
     }
@@ -95,54 +167,15 @@ impl<'a> Asked<'a> {
 
     /// Whether what the engine highlights is a match.
     pub(crate) fn is_match(&self, highlighted: &str, value: &str) -> bool {
-        let spelled = if self.question.case_sensitive { highlighted.to_owned() } else { fold(highlighted) };
-        match self.question.form {
+        let spelled = if self.wanted.case_sensitive { highlighted.to_owned() } else { fold(highlighted) };
+        match self.wanted.form {
             Form::Contains => spelled.contains(&self.pattern),
-            Form::Wildcard => wildcard(self.pattern.trim_matches(['*', '?']), &spelled),
+            Form::Exact => spelled == self.pattern,
+            Form::Wildcard => wildcard::matches(self.pattern.trim_matches(['*', '?']), &spelled),
             Form::Regex => {
                 let regex = self.regex.as_ref().expect("it is one");
                 regex.find_iter(value).any(|found| found.as_str() == highlighted)
             }
         }
     }
-}
-
-/// Wildcards by trying everything: a set of places in the pattern that may have been reached, moved along the text.
-fn wildcard(pattern: &str, text: &str) -> bool {
-    let mut tokens: Vec<Option<char>> = vec![None];
-    let mut is_any: Vec<bool> = vec![false];
-    let mut characters = pattern.chars();
-    while let Some(character) = characters.next() {
-        let (token, any) = match character {
-            '*' => (None, false),
-            '?' => (Some('?'), true),
-            '\\' => (characters.next(), false),
-            other => (Some(other), false),
-        };
-        tokens.push(token);
-        is_any.push(any);
-    }
-    // A star before and behind: the pattern may stand anywhere.
-    tokens.push(None);
-    is_any.push(false);
-    let closure = |places: &mut Vec<bool>| {
-        for place in 0..tokens.len() {
-            places[place + 1] |= places[place] && tokens[place].is_none();
-        }
-    };
-    let mut places = vec![false; tokens.len() + 1];
-    places[0] = true;
-    closure(&mut places);
-    for character in text.chars() {
-        let mut next = vec![false; tokens.len() + 1];
-        for place in (0..tokens.len()).filter(|place| places[*place]) {
-            match tokens[place] {
-                None => next[place] = true,
-                Some(token) => next[place + 1] |= is_any[place] || token == character,
-            }
-        }
-        closure(&mut next);
-        places = next;
-    }
-    places[tokens.len()]
 }

@@ -7,9 +7,9 @@ use grepzilla_query::{CompiledQuery, LeafAnswer, LeafHit, LeafRequest, Order, Qu
 use grepzilla_storage::hot::{HotTier, HotView};
 use serde_json::json;
 
-use crate::fixtures::{EPOCH, SHARD, Sample, State, samples, seeded, text};
-use crate::naive::{Asked, answer};
-use crate::questions::{Form, Question};
+use crate::fixtures::{EPOCH, SHARD, Sample, State, samples, seeded, text, with_sealing};
+use crate::naive::{Asked, AskedMatch, answer};
+use crate::questions::{Form, Question, Wanted};
 
 /// Rounds, unless `GREPZILLA_ROUNDS` says otherwise.
 const ROUNDS: usize = 30;
@@ -42,7 +42,7 @@ fn the_engine_answers_as_a_naive_scan_does() {
     let mut not_empty = 0;
     let rounds = std::env::var("GREPZILLA_ROUNDS").map_or(ROUNDS, |rounds| rounds.parse().expect("a number of rounds"));
     for _ in 0..rounds {
-        let samples = samples(&mut random, 1, DOCUMENTS_PER_ROUND);
+        let samples = with_sealing(samples(&mut random, 1, DOCUMENTS_PER_ROUND));
         let tiers = State::ALL.map(|state| state.tier_with(&samples));
         for _ in 0..QUESTIONS_PER_ROUND {
             let question = Question::any(&mut random, &samples);
@@ -68,6 +68,7 @@ fn huge_values_and_documents_are_no_exception() {
         *sample =
             Sample::new(sample.seq, sample.time, sample.index, json!({"a": value, "text": [value, ""]}).to_string());
     }
+    let samples = with_sealing(samples);
     let tiers = State::ALL.map(|state| state.tier_with(&samples));
     for _ in 0..60 {
         let question = Question::any(&mut random, &samples);
@@ -83,7 +84,8 @@ fn the_first_leaf_that_matches_is_shown() {
     let sources = [r#"{"b":"no","z":{"y":["nothing","a NEEDLE"]},"a":"needle"}"#, r#"{"needle":"","a":"needle"}"#];
     let samples: Vec<Sample> =
         (1..).zip(sources).map(|(seq, source)| Sample::new(seq, 0, "main", source.to_owned())).collect();
-    let question = Question::contains("needle");
+    let samples = with_sealing(samples);
+    let question = Question::of(Wanted::contains("needle"));
     let query = compile(question.query()).expect("a good query");
     for tier in State::ALL.map(|state| state.tier_with(&samples)) {
         let view = tier.view();
@@ -96,18 +98,23 @@ fn the_first_leaf_that_matches_is_shown() {
 
 /// The compiled query; `None` when it is rightly refused.
 fn compiled(question: &Question) -> Option<CompiledQuery> {
+    let patterns = question.root.patterns();
+    let has = |form: Form| patterns.iter().any(|wanted| wanted.form == form);
     match compile(question.query()) {
         Ok(query) => return Some(query),
         Err(QueryError::FoldsToNothing) => {
-            let folded = crate::alphabet::fold(&question.pattern);
-            assert!(
-                !question.case_sensitive && folded.chars().all(|character| "*?\\".contains(character)),
-                "{question:?}"
-            );
+            let folds_to_nothing = |wanted: &&Wanted| {
+                let folded = crate::alphabet::fold(&wanted.pattern);
+                !wanted.case_sensitive && folded.chars().all(|character| "*?\\".contains(character))
+            };
+            assert!(patterns.iter().any(|wanted| folds_to_nothing(&wanted)), "{question:?}");
         }
-        Err(QueryError::RegexSyntax { .. }) => assert!(regex::Regex::new(&question.pattern).is_err(), "{question:?}"),
-        Err(QueryError::RegexTooBig { .. }) => assert_eq!(question.form, Form::Regex),
-        Err(QueryError::DanglingEscape) => assert_eq!(question.form, Form::Wildcard),
+        Err(QueryError::RegexSyntax { .. }) => {
+            let is_wrong = |wanted: &&Wanted| wanted.form == Form::Regex && regex::Regex::new(&wanted.pattern).is_err();
+            assert!(patterns.iter().any(|wanted| is_wrong(&wanted)), "{question:?}");
+        }
+        Err(QueryError::RegexTooBig { .. }) => assert!(has(Form::Regex)),
+        Err(QueryError::DanglingEscape) => assert!(has(Form::Wildcard)),
         Err(other) => panic!("{other}: {question:?}"),
     }
     None
@@ -140,39 +147,44 @@ fn check_hit(hit: &LeafHit, asked: &Asked<'_>, sample: &Sample) {
     assert_eq!((hit.key.time.0, hit.key.shard, hit.index.as_str()), (sample.time, SHARD, sample.index));
     assert_eq!(hit.id.is_some(), sample.seq.is_multiple_of(3));
     assert_eq!(std::str::from_utf8(&hit.source).expect("text"), sample.source);
-    let shown = sample
-        .leaves
-        .iter()
-        .find(|leaf| leaf.path == hit.matched_field && leaf.written.contains(&hit.preview) && asked.matches_leaf(leaf));
-    let shown = shown.unwrap_or_else(|| panic!("{question:?} does not match {hit:?}"));
-    assert!(hit.preview == shown.written || (hit.preview.len() <= 240 && shown.written.len() > 240));
+    let Some((leaf, pattern)) = asked.shown(sample) else {
+        assert_eq!(
+            (hit.matched_field.as_str(), hit.preview.as_str(), hit.highlights.len()),
+            ("", "", 0),
+            "{question:?}"
+        );
+        return;
+    };
+    assert_eq!(hit.matched_field, leaf.path, "{hit:?} for {question:?}");
+    let is_whole = hit.preview == leaf.written;
+    assert!(is_whole || (hit.preview.len() <= 240 && leaf.written.contains(&hit.preview)), "{hit:?} for {question:?}");
     assert!(hit.highlights.is_sorted_by(|one, next| one[1] <= next[0]) || hit.highlights.len() == 1, "{hit:?}");
     for [start, end] in &hit.highlights {
-        let is_cut = *end == hit.preview.len() && hit.preview != shown.written;
+        let is_cut = *end == hit.preview.len() && !is_whole;
         let highlighted = &hit.preview[*start..*end];
         assert!(!highlighted.is_empty());
-        assert!(is_cut || asked.is_match(highlighted, &shown.written), "{highlighted:?} of {hit:?} for {question:?}");
+        assert!(is_cut || pattern.is_match(highlighted, &leaf.written), "{highlighted:?} of {hit:?} for {question:?}");
     }
-    if hit.preview == shown.written {
-        check_all_highlighted(hit, asked);
+    if is_whole {
+        check_all_highlighted(hit, pattern);
     }
 }
 
 /// Where matches are easily found by other means, none may be missing.
-fn check_all_highlighted(hit: &LeafHit, asked: &Asked<'_>) {
-    let question = asked.question;
+fn check_all_highlighted(hit: &LeafHit, pattern: &AskedMatch<'_>) {
+    let wanted = pattern.wanted;
     let highlighted: Vec<(usize, usize)> = hit.highlights.iter().map(|[start, end]| (*start, *end)).collect();
-    let expected: Option<Vec<(usize, usize)>> = match question.form {
-        Form::Contains if question.case_sensitive => {
-            let matches = hit.preview.match_indices(&question.pattern);
+    let expected: Option<Vec<(usize, usize)>> = match wanted.form {
+        Form::Contains if wanted.case_sensitive => {
+            let matches = hit.preview.match_indices(&wanted.pattern);
             Some(matches.map(|(start, text)| (start, start + text.len())).collect())
         }
-        Form::Regex => Some(asked.regex_matches(&hit.preview)),
+        Form::Regex => Some(pattern.regex_matches(&hit.preview)),
         _ => None,
     };
     if let Some(expected) = expected {
-        assert_eq!(highlighted, expected, "{hit:?} for {question:?}");
-    } else if question.form == Form::Contains {
-        assert!(!highlighted.is_empty(), "{hit:?} for {question:?}");
+        assert_eq!(highlighted, expected, "{hit:?} for {wanted:?}");
+    } else if wanted.form == Form::Contains {
+        assert!(!highlighted.is_empty(), "{hit:?} for {wanted:?}");
     }
 }

@@ -1,17 +1,20 @@
 //! Random questions about random documents.
 
+mod patterns;
+mod ranges;
+
 use grepzilla_model::{IndexName, TimeNs};
-use grepzilla_query::{Pattern, Query, TimeRange};
+use grepzilla_query::{Bound, Bounds, Node, Pattern, Query, TimeRange};
 use rand::RngExt;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 
-use crate::alphabet::alike;
-use crate::fixtures::{INDEXES, PATHS, Sample, character};
+use crate::fixtures::{INDEXES, PATHS, Sample};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
     Contains,
+    Exact,
     Wildcard,
     Regex,
 }
@@ -19,10 +22,7 @@ pub(crate) enum Form {
 /// A question in the naive scan's words.
 #[derive(Debug, Clone)]
 pub(crate) struct Question {
-    pub(crate) form: Form,
-    pub(crate) pattern: String,
-    pub(crate) case_sensitive: bool,
-    pub(crate) field: Option<String>,
+    pub(crate) root: Condition,
     pub(crate) index: Option<&'static str>,
     pub(crate) from: Option<i64>,
     pub(crate) to: Option<i64>,
@@ -30,21 +30,58 @@ pub(crate) struct Question {
     pub(crate) page_size: usize,
 }
 
+#[derive(Debug, Clone)]
+pub(crate) enum Condition {
+    Match(Wanted),
+    All(Vec<Condition>),
+    Any(Vec<Condition>),
+    Not(Box<Condition>),
+    Exists(String),
+    Range(String, Limits),
+}
+
+/// A pattern and where it shall match.
+#[derive(Debug, Clone)]
+pub(crate) struct Wanted {
+    pub(crate) form: Form,
+    pub(crate) pattern: String,
+    pub(crate) case_sensitive: bool,
+    pub(crate) field: Option<String>,
+}
+
+/// The bounds of a range.
+#[derive(Debug, Clone)]
+pub(crate) struct Limits {
+    pub(crate) are_numbers: bool,
+    pub(crate) bounds: Vec<(Limit, String)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Limit {
+    Gt,
+    Gte,
+    Lt,
+    Lte,
+}
+
+fn some(random: &mut StdRng, chance: f64) -> bool {
+    random.random_bool(chance)
+}
+
+fn path(random: &mut StdRng) -> String {
+    PATHS.choose(random).expect("there are paths").to_string()
+}
+
 impl Question {
+    /// One pattern, or a tree.
     pub(crate) fn any(random: &mut StdRng, samples: &[Sample]) -> Question {
-        let form = *[Form::Contains, Form::Wildcard, Form::Regex].choose(random).expect("there are forms");
-        let needle = needle(random, samples);
-        let pattern = match form {
-            Form::Contains => needle,
-            Form::Wildcard => wildcard(random, &needle),
-            Form::Regex => regex(random, &needle),
-        };
-        let some = |random: &mut StdRng, chance| random.random_bool(chance);
+        let depth = if some(random, 0.5) { 0 } else { random.random_range(1..5) };
+        Question::about(Condition::any(random, samples, depth), random)
+    }
+
+    fn about(root: Condition, random: &mut StdRng) -> Question {
         Question {
-            form,
-            pattern,
-            case_sensitive: some(random, 0.5),
-            field: some(random, 0.25).then(|| PATHS.choose(random).expect("there are paths").to_string()),
+            root,
             index: some(random, 0.2).then(|| INDEXES[random.random_range(0..INDEXES.len())]),
             from: some(random, 0.2).then(|| random.random_range(-25..15)),
             to: some(random, 0.2).then(|| random.random_range(-15..25)),
@@ -53,13 +90,10 @@ impl Question {
         }
     }
 
-    /// The newest ten documents with this, whatever its case.
-    pub(crate) fn contains(needle: &str) -> Question {
+    /// The newest ten documents that a pattern matches.
+    pub(crate) fn of(wanted: Wanted) -> Question {
         Question {
-            form: Form::Contains,
-            pattern: needle.to_owned(),
-            case_sensitive: false,
-            field: None,
+            root: Condition::Match(wanted),
             index: None,
             from: None,
             to: None,
@@ -69,114 +103,91 @@ impl Question {
     }
 
     pub(crate) fn query(&self) -> Query {
-        let pattern = self.pattern.clone();
         Query {
-            pattern: match self.form {
-                Form::Contains => Pattern::Contains(pattern),
-                Form::Wildcard => Pattern::Wildcard(pattern),
-                Form::Regex => Pattern::Regex(pattern),
-            },
-            case_sensitive: self.case_sensitive,
-            field: self.field.clone(),
+            root: self.root.node(),
             indexes: self.index.into_iter().map(|index| IndexName::new(index).expect("a good name")).collect(),
             time: TimeRange { from: self.from.map(TimeNs), to: self.to.map(TimeNs) },
         }
     }
 }
 
-/// 1 to 40 characters: mostly cut from a value, then perhaps respelled, or with one character changed; or made up.
-fn needle(random: &mut StdRng, samples: &[Sample]) -> String {
-    let leaf = samples.choose(random).and_then(|sample| sample.leaves.choose(random));
-    let value: Vec<char> = leaf.map(|leaf| leaf.written.chars().collect()).unwrap_or_default();
-    let length = if random.random_bool(0.5) { random.random_range(1..4) } else { random.random_range(1..41) };
-    if value.is_empty() || random.random_bool(0.15) {
-        return (0..length).map(|_| character(random)).collect();
+impl Wanted {
+    /// This anywhere, whatever its case.
+    pub(crate) fn contains(needle: &str) -> Wanted {
+        Wanted { form: Form::Contains, pattern: needle.to_owned(), case_sensitive: false, field: None }
     }
-    let start = random.random_range(0..value.len());
-    let mut cut: Vec<char> = value[start..].iter().copied().take(length).collect();
-    match random.random_range(0..4) {
-        0 => {
-            for place in &mut cut {
-                *place = *alike(*place).choose(random).expect("it is like itself");
-            }
-        }
-        1 => {
-            let place = random.random_range(0..cut.len());
-            cut[place] = character(random);
-        }
-        _ => {}
+
+    fn any(random: &mut StdRng, samples: &[Sample]) -> Wanted {
+        let forms = [Form::Contains, Form::Exact, Form::Wildcard, Form::Regex];
+        let form = *forms.choose(random).expect("there are forms");
+        let pattern = patterns::pattern(random, samples, form);
+        let case_sensitive = some(random, 0.5);
+        Wanted { form, pattern, case_sensitive, field: some(random, 0.25).then(|| path(random)) }
     }
-    cut.into_iter().collect()
 }
 
-/// A wildcard pattern that a text with the needle is likely to match.
-fn wildcard(random: &mut StdRng, needle: &str) -> String {
-    let mut pattern = String::new();
-    for character in needle.chars() {
-        match random.random_range(0..12) {
-            0 => pattern.push('?'),
-            1 => pattern.push('*'),
-            2 => pattern.extend(['*', character]),
-            _ if matches!(character, '*' | '?' | '\\') || random.random_bool(0.02) => pattern.extend(['\\', character]),
-            _ => pattern.push(character),
-        }
-    }
-    pattern
-}
-
-/// A regular expression with the needle, or parts of it, among operators of all kinds.
-fn regex(random: &mut StdRng, needle: &str) -> String {
-    const ATOMS: [&str; 16] = [
-        ".",
-        r"\w",
-        r"\d",
-        r"\s",
-        "[a-k]",
-        "[^a]",
-        r"\p{L}",
-        r"\pN",
-        r"\S",
-        "(?s:.)",
-        "[[:upper:]]",
-        "(?i:e)",
-        r"\W",
-        "k",
-        "s",
-        "(?-i:E)",
-    ];
-    const LOOKS: [&str; 13] = [
-        "^",
-        "$",
-        r"\b",
-        r"\B",
-        "(?m:^)",
-        "(?m:$)",
-        r"\A",
-        r"\z",
-        r"\b{start}",
-        r"\b{end}",
-        r"\b{start-half}",
-        r"\b{end-half}",
-        "(?mR:$)",
-    ];
-    const COUNTS: [&str; 9] = ["*", "+", "?", "{1,3}", "{2}", "*?", "+?", "{0,2}?", "{2,}"];
-    let pick = |random: &mut StdRng, from: &[&str]| from.choose(random).expect("there are some").to_string();
-    let mut parts: Vec<String> = Vec::new();
-    for _ in 0..random.random_range(1..5) {
-        let part = match random.random_range(0..10) {
-            0..=3 => regex::escape(&needle.chars().take(random.random_range(1..8)).collect::<String>()),
-            4..=5 => pick(random, &ATOMS),
-            6..=7 => format!("(?:{}){}", pick(random, &ATOMS), pick(random, &COUNTS)),
-            8 => pick(random, &LOOKS),
-            _ => format!("(?:{}|{})", regex::escape(needle), pick(random, &ATOMS)),
+impl Condition {
+    fn any(random: &mut StdRng, samples: &[Sample], depth: usize) -> Condition {
+        let kind = if depth == 0 { random.random_range(5..20) } else { random.random_range(0..10) };
+        let children = |random: &mut StdRng| {
+            (0..random.random_range(1..4)).map(|_| Condition::any(random, samples, depth - 1)).collect()
         };
-        parts.push(part);
+        match kind {
+            0..=1 => Condition::All(children(random)),
+            2..=3 => Condition::Any(children(random)),
+            4 => Condition::Not(Box::new(Condition::any(random, samples, depth - 1))),
+            5 => Condition::Exists(path(random)),
+            6 => ranges::range(random, samples),
+            _ => Condition::Match(Wanted::any(random, samples)),
+        }
     }
-    match random.random_range(0..6) {
-        0 => format!("^{}", parts.concat()),
-        1 => format!("{}$", parts.concat()),
-        2 => parts.join("|"),
-        3 => format!("({}){}", parts.concat(), pick(random, &COUNTS)),
-        _ => parts.concat(),
+
+    /// Every pattern in it.
+    pub(crate) fn patterns(&self) -> Vec<&Wanted> {
+        match self {
+            Condition::Match(wanted) => vec![wanted],
+            Condition::All(conditions) | Condition::Any(conditions) => {
+                conditions.iter().flat_map(Condition::patterns).collect()
+            }
+            Condition::Not(condition) => condition.patterns(),
+            Condition::Exists(_) | Condition::Range(..) => Vec::new(),
+        }
+    }
+
+    fn node(&self) -> Node {
+        let all = |conditions: &[Condition]| conditions.iter().map(Condition::node).collect();
+        match self {
+            Condition::Match(Wanted { form, pattern, case_sensitive, field }) => {
+                let form = match form {
+                    Form::Contains => Pattern::Contains,
+                    Form::Exact => Pattern::Exact,
+                    Form::Wildcard => Pattern::Wildcard,
+                    Form::Regex => Pattern::Regex,
+                };
+                Node::Match { pattern: form(pattern.clone()), field: field.clone(), case_sensitive: *case_sensitive }
+            }
+            Condition::All(conditions) => Node::All(all(conditions)),
+            Condition::Any(conditions) => Node::Any(all(conditions)),
+            Condition::Not(condition) => Node::Not(Box::new(condition.node())),
+            Condition::Exists(field) => Node::Exists { field: field.clone() },
+            Condition::Range(field, limits) => Node::Range { field: field.clone(), bounds: limits.bounds() },
+        }
+    }
+}
+
+impl Limits {
+    fn bounds(&self) -> Bounds {
+        let mut bounds = Bounds::default();
+        for (limit, text) in &self.bounds {
+            let bound = if self.are_numbers { Bound::Number(text.clone()) } else { Bound::Text(text.clone()) };
+            let place = match limit {
+                Limit::Gt => &mut bounds.gt,
+                Limit::Gte => &mut bounds.gte,
+                Limit::Lt => &mut bounds.lt,
+                Limit::Lte => &mut bounds.lte,
+            };
+            *place = Some(bound);
+        }
+        bounds
     }
 }

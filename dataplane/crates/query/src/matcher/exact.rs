@@ -1,0 +1,57 @@
+//! A whole value.
+
+use std::ops::Range;
+
+use grepzilla_storage::hot::{Spelling, ValueRun};
+use memchr::memmem::Finder;
+
+use super::contains::spelled;
+use crate::clock::{Clock, Expired};
+
+/// The byte behind each value of a run.
+const END: u8 = 0xFF;
+
+#[derive(Debug)]
+pub(super) struct Exact {
+    literal: Finder<'static>,
+    /// The literal between the end of the value before and its own.
+    enclosed: Finder<'static>,
+}
+
+impl Exact {
+    pub(super) fn new(text: &str, spelling: Spelling) -> Exact {
+        let literal = spelled(text, spelling);
+        let enclosed = [&[END], literal.as_bytes(), &[END]].concat();
+        Exact { literal: Finder::new(&literal).into_owned(), enclosed: Finder::new(&enclosed).into_owned() }
+    }
+
+    /// It may be empty.
+    pub(super) fn literal(&self) -> &Finder<'static> {
+        &self.literal
+    }
+
+    pub(super) fn scan(&self, run: &ValueRun<'_>, clock: &Clock, mut found: impl FnMut(usize)) -> Result<(), Expired> {
+        let bytes = run.bytes();
+        if run.value_count() > 0 && bytes[run.range(0)] == *self.literal.needle() {
+            found(0);
+        }
+        // The end of a value is the beginning of the next one, so it is looked at again.
+        let (mut at, mut place) = (0, 0);
+        while let Some(offset) = self.enclosed.find(&bytes[at..]) {
+            clock.tick()?;
+            let start = at + offset + 1;
+            place = run.value_at(start, place);
+            found(place);
+            at = start + self.literal.needle().len();
+        }
+        Ok(())
+    }
+
+    pub(super) fn is_match(&self, value: &str) -> bool {
+        value.as_bytes() == self.literal.needle()
+    }
+
+    pub(super) fn find(&self, value: &str, from: usize) -> Option<Range<usize>> {
+        (from == 0 && self.is_match(value)).then_some(0..value.len())
+    }
+}
