@@ -29,7 +29,7 @@ pub(crate) struct Condition {
 
 #[derive(Debug)]
 pub(crate) enum Test {
-    Match(Matcher),
+    Match(Box<Matcher>),
     Exists,
     Range(Range),
 }
@@ -60,7 +60,7 @@ impl CompiledQuery {
     /// Bits of the conditions that may be shown as what matched.
     pub(crate) fn shown(&self) -> impl Iterator<Item = (&Condition, &Matcher)> {
         self.conditions.iter().filter(|condition| condition.is_positive).filter_map(|condition| match &condition.test {
-            Test::Match(matcher) => Some((condition, matcher)),
+            Test::Match(matcher) => Some((condition, &**matcher)),
             Test::Exists | Test::Range(_) => None,
         })
     }
@@ -127,7 +127,9 @@ fn tree(node: Node, is_positive: bool, conditions: &mut Vec<Condition>) -> Resul
         Node::All(nodes) => return Ok(Tree::All(trees(nodes, is_positive, conditions)?)),
         Node::Any(nodes) => return Ok(Tree::Any(trees(nodes, is_positive, conditions)?)),
         Node::Not(node) => return Ok(Tree::Not(Box::new(tree(*node, !is_positive, conditions)?))),
-        Node::Match { pattern, field, case_sensitive } => (field, Test::Match(Matcher::new(&pattern, case_sensitive)?)),
+        Node::Match { pattern, field, case_sensitive } => {
+            (field, Test::Match(Box::new(Matcher::new(&pattern, case_sensitive)?)))
+        }
         Node::Exists { field } => (Some(field), Test::Exists),
         Node::Range { field, bounds } => (Some(field), Test::Range(Range::new(&bounds)?)),
     };

@@ -28,7 +28,7 @@ pub(crate) struct Matcher {
 #[derive(Debug)]
 enum Form {
     Contains(Contains),
-    Exact(Exact),
+    Exact(Box<Exact>),
     Wildcard(Wildcard),
     Regex(Box<Regex>),
 }
@@ -45,7 +45,7 @@ impl Matcher {
         let spelling = if case_sensitive { Spelling::Written } else { Spelling::Folded };
         Ok(match pattern {
             Pattern::Contains(needle) => Matcher { form: Form::Contains(Contains::new(needle, spelling)?), spelling },
-            Pattern::Exact(text) => Matcher { form: Form::Exact(Exact::new(text, spelling)), spelling },
+            Pattern::Exact(text) => Matcher { form: Form::Exact(Box::new(Exact::new(text, spelling))), spelling },
             Pattern::Wildcard(text) => Matcher { form: Form::Wildcard(Wildcard::new(text, spelling)?), spelling },
             Pattern::Regex(text) => {
                 let regex = Box::new(Regex::new(text, case_sensitive)?);

@@ -65,7 +65,7 @@ mod tests {
 
     fn may_match(needle: &str, case_sensitive: bool, source: &str) -> bool {
         let matcher = Matcher::new(&Pattern::Contains(needle.to_owned()), case_sensitive).expect("a good pattern");
-        let condition = Condition { field: None, test: Test::Match(matcher), is_positive: true };
+        let condition = Condition { field: None, test: Test::Match(Box::new(matcher)), is_positive: true };
         Skim::new(&[condition]).ruled_out(source) == 0
     }
 
