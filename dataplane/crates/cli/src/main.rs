@@ -6,9 +6,11 @@
 use std::io;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, ColorChoice, Parser, Subcommand};
 use grepzilla_api::client::{Client, Retry};
 
+mod inspect;
+mod manual;
 mod put;
 mod search;
 mod status;
@@ -21,6 +23,9 @@ mod text;
 #[derive(Debug, Parser)]
 #[command(name = "gz", version, after_long_help = EXAMPLES)]
 struct Arguments {
+    /// Colours: on a terminal only and unless NO_COLOR is set, or as said
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    color: ColorChoice,
     #[command(subcommand)]
     command: Command,
 }
@@ -34,6 +39,7 @@ Examples:
   gz search --regex '\\b5\\d\\d\\b' --field status
   gz search timeout --since 15m --count
   gz status
+  gz inspect wal /var/lib/grepzilla/shards/0
 
 The node is --url, or GREPZILLA_URL, or http://127.0.0.1:7300.
 `gz help COMMAND` says more about each command.";
@@ -43,6 +49,9 @@ enum Command {
     Put(put::PutArguments),
     Search(search::SearchArguments),
     Status(status::StatusArguments),
+    Inspect(inspect::InspectArguments),
+    Completions(manual::CompletionsArguments),
+    Man(manual::ManArguments),
 }
 
 /// Where the node is.
@@ -74,8 +83,14 @@ enum Outcome {
 }
 
 fn main() -> ExitCode {
-    rustls::crypto::aws_lc_rs::default_provider().install_default().expect("nothing was installed before");
-    match run(Arguments::parse().command) {
+    let arguments = Arguments::parse();
+    match arguments.color {
+        ColorChoice::Auto => anstream::ColorChoice::Auto,
+        ColorChoice::Always => anstream::ColorChoice::Always,
+        ColorChoice::Never => anstream::ColorChoice::Never,
+    }
+    .write_global();
+    match run(arguments.command) {
         Ok(Outcome::Yes) => ExitCode::SUCCESS,
         Ok(Outcome::No) => ExitCode::from(1),
         // Whoever reads our output has seen enough, as in `gz search x | head`.
@@ -88,14 +103,21 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> anyhow::Result<Outcome> {
+    match command {
+        Command::Put(arguments) => online(put::run(arguments)),
+        Command::Search(arguments) => online(search::run(arguments)),
+        Command::Status(arguments) => online(status::run(arguments)),
+        Command::Inspect(arguments) => inspect::run(&arguments),
+        Command::Completions(arguments) => manual::completions(&arguments),
+        Command::Man(arguments) => manual::man(&arguments),
+    }
+}
+
+/// Runs a command that speaks with a node.
+fn online(command: impl Future<Output = anyhow::Result<Outcome>>) -> anyhow::Result<Outcome> {
+    rustls::crypto::aws_lc_rs::default_provider().install_default().expect("nothing was installed before");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let outcome = runtime.block_on(async {
-        match command {
-            Command::Put(arguments) => put::run(arguments).await,
-            Command::Search(arguments) => search::run(arguments).await,
-            Command::Status(arguments) => status::run(arguments).await,
-        }
-    });
+    let outcome = runtime.block_on(command);
     // A read of standard input cannot be cancelled, and must not keep us.
     runtime.shutdown_background();
     outcome
@@ -118,11 +140,26 @@ mod tests {
 
     #[test]
     fn every_argument_of_every_command_is_explained() {
-        for command in Arguments::command().get_subcommands() {
+        fn check(command: &clap::Command) {
             assert!(command.get_about().is_some(), "{}", command.get_name());
             for argument in command.get_arguments() {
                 assert!(argument.get_help().is_some(), "{} {}", command.get_name(), argument.get_id());
             }
+            command.get_subcommands().for_each(check);
         }
+        check(&Arguments::command());
+    }
+
+    #[test]
+    fn the_help_of_every_command_with_arguments_of_its_own_teaches_by_an_example() {
+        fn check(command: &clap::Command) {
+            let text = command.get_after_long_help().map(ToString::to_string).unwrap_or_default();
+            assert!(
+                text.contains(&format!("gz {}", command.get_name())) || text.contains("  gz "),
+                "{command}: {text}"
+            );
+            command.get_subcommands().for_each(check);
+        }
+        check(&Arguments::command());
     }
 }

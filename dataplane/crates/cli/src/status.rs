@@ -17,6 +17,10 @@ mod table;
 /// Exit code: 0 when every shard has a leader and the metadata store is in touch, 1 when not, 2 when the node did not
 /// answer.
 #[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  gz status
+  gz status --url logs.example.com:7300 --json | jq '.shards[] | select(.leader == null)'")]
 pub(crate) struct StatusArguments {
     /// Print the node's answer as JSON
     #[arg(long)]

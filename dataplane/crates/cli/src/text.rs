@@ -24,6 +24,15 @@ pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(line)
 }
 
+/// The start of a line that has at most `width` characters, with `…` where something is left out.
+pub(crate) fn cut(line: &str, width: Option<usize>) -> Cow<'_, str> {
+    let Some(width) = width else { return Cow::Borrowed(line) };
+    match line.char_indices().nth(width) {
+        None => Cow::Borrowed(line),
+        Some(_) => Cow::Owned(line.chars().take(width.saturating_sub(1)).chain(['…']).collect()),
+    }
+}
+
 /// A number with a comma at each thousand.
 pub(crate) fn thousands(number: u64) -> String {
     let digits = number.to_string();
@@ -65,6 +74,13 @@ mod tests {
     fn a_document_cannot_speak_to_the_terminal() {
         assert_eq!(printable("a\r\n\t\tb\u{1b}[2Jc\u{7f}\u{9b}d"), "a b\\u{1b}[2Jc\\u{7f}\\u{9b}d");
         assert!(matches!(printable("Zażółć 日本"), Cow::Borrowed("Zażółć 日本")));
+    }
+
+    #[test]
+    fn a_line_is_cut_between_characters() {
+        assert_eq!(cut("Łódź", Some(4)), "Łódź");
+        assert_eq!(cut("Łódź", Some(3)), "Łó…");
+        assert_eq!(cut("Łódź", None), "Łódź");
     }
 
     #[test]

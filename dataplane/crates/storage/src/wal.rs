@@ -35,6 +35,7 @@
 mod counters;
 pub mod file_header;
 pub mod frame;
+pub mod inspect;
 mod log;
 mod name;
 pub mod payload;

@@ -8,6 +8,8 @@ use std::thread;
 
 use serde_json::{Value, json};
 
+mod inspect;
+
 /// Starts a stand-in and answers its address. It lives until the test process ends.
 fn stand_in() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -82,10 +84,15 @@ fn search(body: &str) -> Value {
            "failed_shards": failed, "stale_read": false, "metrics": {}, "trace_id": "t"})
 }
 
+/// Runs a command that speaks with a node.
 fn gz(arguments: &[&str], input: &str) -> (Option<i32>, String, String) {
+    run(&[arguments, &["--url", &stand_in()]].concat(), input)
+}
+
+/// Answers exit code, standard output and standard error.
+fn run(arguments: &[&str], input: &str) -> (Option<i32>, String, String) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_gz"))
         .args(arguments)
-        .args(["--url", &stand_in()])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

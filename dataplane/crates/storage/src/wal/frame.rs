@@ -38,12 +38,28 @@ pub(super) const ALIGNMENT: usize = 8;
 
 const FLAG_COMPRESSED: u8 = 1;
 
+/// What a frame is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum FrameType {
+pub enum FrameType {
+    /// One batch of records.
     Data,
+    /// The record that starts an epoch.
     EpochStart,
+    /// Says that everything before it is durable.
     Pad,
+    /// The last frame of a file.
     Seal,
+}
+
+impl std::fmt::Display for FrameType {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            FrameType::Data => "DATA",
+            FrameType::EpochStart => "EPOCH_START",
+            FrameType::Pad => "PAD",
+            FrameType::Seal => "SEAL",
+        })
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

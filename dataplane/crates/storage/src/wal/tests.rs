@@ -67,7 +67,7 @@ fn frame(kind: FrameType, first_seq: u64, payload: &[u8]) -> NewFrame<'_> {
 }
 
 /// Two files: the first is sealed, the second holds one batch and knows it as durable.
-fn two_files(disk: &Arc<dyn Disk>) {
+pub(super) fn two_files(disk: &Arc<dyn Disk>) {
     create_dirs(disk.as_ref(), Path::new(DIR)).expect("made");
     sync_dirs_above(disk.as_ref(), Path::new(DIR)).expect("synced");
     let payload = encode_payload(&batch());
