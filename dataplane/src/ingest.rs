@@ -79,7 +79,8 @@ async fn ingest(app: &Arc<App>, trace: TraceId, request: Request) -> Result<Answ
     );
     app.metrics.ingest.received(prepared.body_bytes, prepared.replaced, prepared.amended);
     let answered = store(app, trace, &parameters, prepared).await?;
-    app.metrics.ingest.documents(answered.response.appended, answered.refused);
+    let appended = answered.response.appended - answered.repeated;
+    app.metrics.ingest.documents(appended, answered.repeated, answered.refused);
     Ok(answered)
 }
 
@@ -102,7 +103,7 @@ async fn store(
     if parameters.atomic && parts.len() > 1 {
         return Err(answer::atomic_across_shards(&parts));
     }
-    let key = documents::hash_of_key(key.as_deref());
+    let key = documents::hash_of_key(&parameters.index, key.as_deref());
     let parts = parts.into_iter().map(|Routed { shard, positions, records }| {
         let batch = Batch { key, body: body_hash, received, records };
         deliver::Part { shard, positions, batch }

@@ -19,6 +19,8 @@ pub(super) struct Answered {
     pub(super) response: IngestResponse,
     /// What went wrong as a whole, if `status` is one of an error.
     pub(super) failure: Option<Failure>,
+    /// Documents that entered with an earlier request of the same key.
+    pub(super) repeated: u64,
     /// Documents that did not enter.
     pub(super) refused: u64,
 }
@@ -46,10 +48,10 @@ pub(super) fn atomic_across_shards(parts: &[Routed]) -> Failure {
 /// Makes one answer of what every shard said. If nothing entered, the worst shard's failure is all there is to say.
 pub(super) fn combine(delivered: Vec<Delivered>, mut refused: Refused) -> Result<Answered, Failure> {
     let mut response = IngestResponse::default();
-    let mut worst: Option<Failure> = None;
+    let (mut worst, mut repeated): (Option<Failure>, u64) = (None, 0);
     for Delivered { shard, documents, outcome } in delivered {
         match outcome {
-            Ok(answer) => add(&mut response, shard, documents.len(), &answer),
+            Ok(answer) => repeated += add(&mut response, shard, &answer),
             Err(failure) => {
                 for (index, id) in documents {
                     let (code, message) = (failure.code.to_string(), failure.message.clone());
@@ -59,22 +61,28 @@ pub(super) fn combine(delivered: Vec<Delivered>, mut refused: Refused) -> Result
             }
         }
     }
-    match worst {
-        Some(failure) if response.shards.is_empty() => Err(failure),
-        Some(failure) => Ok(answered(failure.status, response, Some(failure), refused)),
-        None if refused.is_empty() => Ok(answered(StatusCode::OK, response, None, refused)),
-        None => Ok(answered(StatusCode::MULTI_STATUS, response, None, refused)),
-    }
+    let status = match &worst {
+        Some(failure) if response.shards.is_empty() => return Err(failure.clone()),
+        Some(failure) => failure.status,
+        None if refused.is_empty() => StatusCode::OK,
+        None => StatusCode::MULTI_STATUS,
+    };
+    response.idempotent = worst.is_none() && repeated == response.appended;
+    Ok(Answered { repeated, ..answered(status, response, worst, refused) })
 }
 
-fn add(response: &mut IngestResponse, shard: ShardId, documents: usize, answer: &AppendAnswer) {
-    let AppendAnswer { epoch, first_seq, last_seq, durability } = *answer;
-    response.appended += documents as u64;
-    response.hot_added += documents as u64;
+/// Adds what a shard has acknowledged, and says how many documents of it were there before. The figures are those of the
+/// log, so that a repeat is answered like the first request.
+fn add(response: &mut IngestResponse, shard: ShardId, answer: &AppendAnswer) -> u64 {
+    let AppendAnswer { epoch, first_seq, last_seq, durability, repeated } = *answer;
+    let documents = (last_seq.0 + 1).saturating_sub(first_seq.0);
+    response.appended += documents;
+    response.hot_added += documents;
     response.segment.get_or_insert_with(|| format!("{shard}-{epoch}-{first_seq}"));
     // With one replica a batch that its leader acknowledges is committed.
     response.shards.push(ShardAck { shard, epoch, seq: last_seq, durability, committed: true });
     response.token.push(TokenPart { shard, epoch, seq: last_seq });
+    if repeated { documents } else { 0 }
 }
 
 /// Of two failures the one with the higher status: 507 before 503 before 413.
@@ -90,7 +98,7 @@ fn answered(status: StatusCode, response: IngestResponse, failure: Option<Failur
     let (count, error) = (refused.count(), failure.as_ref().map(Failure::body));
     let Refused { errors, omitted } = refused;
     let response = IngestResponse { ok: status == StatusCode::OK, errors, errors_omitted: omitted, error, ..response };
-    Answered { status, response, failure, refused: count }
+    Answered { status, response, failure, repeated: 0, refused: count }
 }
 
 #[cfg(test)]
@@ -101,7 +109,8 @@ mod tests {
 
     fn stored(shard: u32, first_seq: u64) -> Delivered {
         let (epoch, durability) = (Epoch(3), Durability::Fsync);
-        let answer = AppendAnswer { epoch, first_seq: SeqNo(first_seq), last_seq: SeqNo(first_seq + 1), durability };
+        let (first_seq, last_seq) = (SeqNo(first_seq), SeqNo(first_seq + 1));
+        let answer = AppendAnswer { epoch, first_seq, last_seq, durability, repeated: false };
         Delivered { shard: ShardId(shard), documents: vec![(2, None), (4, None)], outcome: Ok(answer) }
     }
 
@@ -123,6 +132,22 @@ mod tests {
         assert_eq!((response.appended, response.hot_added, response.segment.as_deref()), (4, 4, Some("1-3-10")));
         let token: Vec<_> = response.token.iter().map(|part| (part.shard.0, part.epoch.0, part.seq.0)).collect();
         assert_eq!(token, [(1, 3, 11), (5, 3, 8)]);
+    }
+
+    #[test]
+    fn an_answer_is_idempotent_only_if_every_shard_had_it_before() {
+        let again = |delivered: Delivered| {
+            let outcome = delivered.outcome.map(|answer| AppendAnswer { repeated: true, ..answer });
+            Delivered { outcome, ..delivered }
+        };
+        let all = combine(vec![again(stored(1, 10)), again(stored(5, 7))], wrong(0)).expect("stored");
+        assert_eq!((all.status, all.response.idempotent, all.repeated), (StatusCode::MULTI_STATUS, true, 4));
+        assert_eq!((all.response.hot_added, all.response.segment.as_deref()), (4, Some("1-3-10")));
+        let some = combine(vec![again(stored(1, 10)), stored(5, 7)], Refused::default()).expect("stored");
+        assert_eq!((some.status, some.response.idempotent, some.repeated), (StatusCode::OK, false, 2));
+        let busy = Failure::unavailable("queue_full", "full");
+        let failed = combine(vec![again(stored(1, 10)), failed(2, busy)], Refused::default()).expect("some stored");
+        assert!(!failed.response.idempotent);
     }
 
     #[test]

@@ -129,9 +129,9 @@ pub(crate) async fn append_here(
     leader.log.append(batch, Box::new(done)).map_err(|error| of_append(leader, error))?;
     let answered = timeout_at(deadline, receiver).await.map_err(|_| AppendFailure::NoAnswer)?;
     let appended = answered.map_err(|_| AppendFailure::NoAnswer)?.map_err(|error| of_append(leader, error))?;
-    let Appended { epoch, first_seq, last_seq, durability, .. } = appended;
-    tracing::info!(shard = %leader.shard, %epoch, %first_seq, %last_seq, "appended frame");
-    Ok(AppendAnswer { epoch, first_seq, last_seq, durability })
+    let Appended { epoch, first_seq, last_seq, durability, repeated } = appended;
+    tracing::info!(shard = %leader.shard, %epoch, %first_seq, %last_seq, repeated, "appended frame");
+    Ok(AppendAnswer { epoch, first_seq, last_seq, durability, repeated })
 }
 
 fn of_append(leader: &LeaderShard, error: AppendError) -> AppendFailure {

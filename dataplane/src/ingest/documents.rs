@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use grepzilla_api::ingest::{DocumentError, IngestResponse};
 use grepzilla_model::document::body::{self, BodyError};
 use grepzilla_model::document::{Amended, Document, DocumentRules};
-use grepzilla_model::{BodyHash, KeyHash};
+use grepzilla_model::{BodyHash, IndexName, KeyHash};
 use http::StatusCode;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -159,9 +159,12 @@ fn unprocessable(code: &'static str, message: String) -> Failure {
     Failure::new(StatusCode::UNPROCESSABLE_ENTITY, code, message)
 }
 
-/// The hash under which the log remembers a key.
-pub(super) fn hash_of_key(key: Option<&str>) -> KeyHash {
-    key.map_or(KeyHash::default(), |key| KeyHash(first_half(&Sha256::digest(key.as_bytes()))))
+/// The hash under which the log remembers a key. Each index has keys of its own: the same body sent to two of them is not
+/// a repeat.
+pub(super) fn hash_of_key(index: &IndexName, key: Option<&str>) -> KeyHash {
+    let Some(key) = key else { return KeyHash::default() };
+    let hasher = Sha256::new().chain_update(index.as_str()).chain_update([0]).chain_update(key);
+    KeyHash(first_half(&hasher.finalize()))
 }
 
 fn first_half(digest: &[u8]) -> [u8; 16] {
@@ -243,7 +246,9 @@ mod tests {
         let rules = rules();
         assert!(read(body.as_bytes(), Some("k".to_owned()), &rules).is_ok());
         assert!(read(body.as_bytes(), Some("l".to_owned()), &rules).is_err());
-        assert_ne!(hash_of_key(Some("k")), hash_of_key(Some("l")));
-        assert_eq!(hash_of_key(None), KeyHash([0; 16]));
+        let (one, other) = (IndexName::default(), IndexName::new("other").expect("valid"));
+        assert_ne!(hash_of_key(&one, Some("k")), hash_of_key(&one, Some("l")));
+        assert_ne!(hash_of_key(&one, Some("k")), hash_of_key(&other, Some("k")));
+        assert_eq!(hash_of_key(&one, None), KeyHash([0; 16]));
     }
 }

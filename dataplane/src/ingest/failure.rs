@@ -14,6 +14,9 @@ use crate::server::answer::Failure;
 /// The code of a batch that may or may not be in the log.
 const UNKNOWN_OUTCOME: &str = "unknown_outcome";
 
+/// The code of a batch whose key was used for another body.
+const KEY_REUSED: &str = "key_reused";
+
 /// Why a batch is not, or not known to be, in its log.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub(crate) enum AppendFailure {
@@ -63,7 +66,7 @@ fn of_log(error: &AppendError, backlog_ms: u64, message: String) -> Failure {
         AppendError::NoEpoch | AppendError::StaleEpoch { .. } | AppendError::Closed => {
             Failure::unavailable("no_leader", message)
         }
-        AppendError::KeyReused => Failure::new(StatusCode::CONFLICT, "key_reused", message),
+        AppendError::KeyReused => Failure::new(StatusCode::CONFLICT, KEY_REUSED, message),
         AppendError::Died(_) => Failure::unavailable(UNKNOWN_OUTCOME, message),
     }
 }
@@ -76,6 +79,7 @@ fn relayed(shard: ShardId, status: StatusCode, code: String, message: String, de
             Failure::new(status, code, message).details(details).retry_after(1)
         }
         StatusCode::MISDIRECTED_REQUEST => Failure::unavailable("no_leader", message),
+        StatusCode::CONFLICT if code == KEY_REUSED => Failure::new(status, code, message),
         _ => {
             // Refused at its door nothing was done; after that nobody knows.
             let code_for_client = if status.is_client_error() { "unreachable" } else { UNKNOWN_OUTCOME };
@@ -103,6 +107,8 @@ mod tests {
             (refused(507, "no_space"), 507, "no_space", true),
             (refused(413, "batch_too_large"), 413, "batch_too_large", true),
             (refused(421, "not_leader"), 503, "no_leader", false),
+            (refused(409, "key_reused"), 409, "key_reused", false),
+            (refused(409, "wrong_shard"), 503, "unreachable", false),
             (refused(401, "wrong_secret"), 503, "unreachable", false),
             (refused(500, "internal"), 503, "unknown_outcome", false),
         ] {
@@ -111,7 +117,7 @@ mod tests {
                 (told.status.as_u16(), told.code.as_ref(), !told.details.is_null()),
                 (status, code, has_details)
             );
-            assert_eq!(told.retry_after_seconds.is_some(), status != 413, "{code}");
+            assert_eq!(told.retry_after_seconds.is_some(), status >= 500, "{code}");
         }
     }
 

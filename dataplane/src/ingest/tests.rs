@@ -164,20 +164,6 @@ async fn atomic_over_several_shards_is_refused_and_over_one_taken() {
 }
 
 #[tokio::test]
-async fn a_retry_with_the_same_key_meets_the_same_shard() {
-    let cluster = Cluster::start(2, 8).await;
-    let mut shards = Vec::new();
-    for node in [0, 1, 0] {
-        let request = cluster.request(node, "POST", "/ingest").header("content-type", "application/json");
-        let (_, answer) = answer(request.header("idempotency-key", "batch-17").body("[{\"a\":1}]")).await;
-        shards.push(answer["shards"][0]["shard"].clone());
-        let (_, answer) = cluster.ingest(node, "", r#"{"ingest_id":"batch-17","records":[{"a":1}]}"#).await;
-        shards.push(answer["shards"][0]["shard"].clone());
-    }
-    assert!(shards.iter().all(|shard| *shard == shards[0]), "{shards:?}");
-}
-
-#[tokio::test]
 async fn a_shard_without_a_leader_is_a_503_that_says_when_to_come_again_and_others_notice_nothing() {
     let cluster = Cluster::start(2, 2).await;
     cluster.change_picture(0, |picture| {
@@ -311,4 +297,72 @@ async fn the_rules_of_an_index_hold_for_it_alone_and_what_they_change_is_what_is
     assert_eq!(cluster.ingest(0, "", body).await.0, StatusCode::OK, "another index has no rules");
     let (status, answer) = cluster.ingest(0, "?index=web", r#"[{"status":200}]"#).await;
     assert_eq!((status, &answer["errors"][0]["field"]), (StatusCode::BAD_REQUEST, &json!("message")), "{answer}");
+}
+
+async fn ingest_with_key(cluster: &Cluster, node: usize, key: &str, query: &str, body: &str) -> (StatusCode, Value) {
+    let request = cluster.request(node, "POST", &format!("/ingest{query}")).header("content-type", "application/json");
+    answer(request.header("idempotency-key", key).body(body.to_owned())).await
+}
+
+#[tokio::test]
+async fn a_repeat_through_any_node_is_answered_like_the_first_request_and_nothing_is_there_twice() {
+    let cluster = Cluster::start(2, 2).await;
+    let ids = [id_on(0, 2), id_on(1, 2)];
+    let several = json!([{"_id": ids[0], "a": "needle"}, {"_id": ids[1], "a": "needle"}]).to_string();
+    for (key, body, documents) in [("one", r#"[{"a":"needle"},{"a":"needle"}]"#, 2), ("several", &several, 2)] {
+        let before = cluster.count(0, "needle").await;
+        let (status, first) = ingest_with_key(&cluster, 0, key, "", body).await;
+        assert_eq!((status, &first["idempotent"]), (StatusCode::OK, &json!(false)), "{first}");
+        for node in [0, 1] {
+            let (status, again) = ingest_with_key(&cluster, node, key, "", body).await;
+            assert_eq!((status, &again["idempotent"]), (StatusCode::OK, &json!(true)), "{again}");
+            for same in ["ok", "appended", "hot_added", "segment", "shards", "token"] {
+                assert_eq!(again[same], first[same], "{same}");
+            }
+        }
+        assert_eq!(cluster.count(1, "needle").await, before + documents);
+    }
+}
+
+#[tokio::test]
+async fn a_key_in_the_body_is_one_too() {
+    let cluster = Cluster::start(2, 8).await;
+    let body = r#"{"ingest_id":"k","records":[{"a":"needle"}]}"#;
+    let (_, first) = cluster.ingest(0, "", body).await;
+    let (_, again) = cluster.ingest(1, "", body).await;
+    assert_eq!((&again["idempotent"], &again["segment"]), (&json!(true), &first["segment"]), "{again}");
+    let (status, _) = ingest_with_key(&cluster, 1, "k", "", r#"[{"a":"needle"}]"#).await;
+    assert_eq!(status, StatusCode::CONFLICT, "the same key met another shard");
+}
+
+#[tokio::test]
+async fn a_key_with_another_body_is_a_409_from_any_node_and_nothing_enters() {
+    let cluster = Cluster::start(2, 8).await;
+    ingest_with_key(&cluster, 0, "k", "", r#"{"a":"needle"}"#).await;
+    for node in [0, 1] {
+        let (status, body) = ingest_with_key(&cluster, node, "k", "", r#"{"a":"needles"}"#).await;
+        assert_eq!((status, &body["error"]["code"]), (StatusCode::CONFLICT, &json!("key_reused")), "{body}");
+    }
+    assert_eq!(cluster.count(0, "needle").await, 1);
+    let (status, body) = ingest_with_key(&cluster, 0, "k", "?index=other", r#"{"a":"needle"}"#).await;
+    assert_eq!(
+        (status, &body["idempotent"]),
+        (StatusCode::OK, &json!(false)),
+        "another index has keys of its own: {body}"
+    );
+    assert_eq!(cluster.count(0, "needle").await, 2);
+}
+
+#[tokio::test]
+async fn the_same_batch_at_the_same_time_enters_once() {
+    let cluster = Cluster::start(2, 2).await;
+    let again = (0..20).map(|number| ingest_with_key(&cluster, number % 2, "k", "", r#"{"a":"needle"}"#));
+    let answers = futures::future::join_all(again).await;
+    let first = answers.iter().filter(|(_, answer)| answer["idempotent"] == false).count();
+    assert_eq!((first, cluster.count(0, "needle").await), (1, 1), "{answers:?}");
+    assert!(
+        answers
+            .iter()
+            .all(|(status, answer)| *status == StatusCode::OK && answer["segment"] == answers[0].1["segment"])
+    );
 }

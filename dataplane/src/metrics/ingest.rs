@@ -15,6 +15,7 @@ pub(crate) struct IngestMetrics {
     seconds: Histogram,
     bytes: IntCounter,
     appended: IntCounter,
+    repeated: IntCounter,
     refused: IntCounter,
     replaced: IntCounter,
     dropped: IntCounter,
@@ -65,6 +66,7 @@ impl IngestMetrics {
             seconds,
             bytes,
             appended: outcome("appended"),
+            repeated: outcome("repeated"),
             refused: outcome("refused"),
             replaced,
             dropped: amended.with_label_values(&["dropped"]),
@@ -84,9 +86,10 @@ impl IngestMetrics {
         }
     }
 
-    /// Documents were appended, others refused.
-    pub(crate) fn documents(&self, appended: u64, refused: u64) {
+    /// Documents were appended, others had been by an earlier request with the same key, others were refused.
+    pub(crate) fn documents(&self, appended: u64, repeated: u64, refused: u64) {
         self.appended.inc_by(appended);
+        self.repeated.inc_by(repeated);
         self.refused.inc_by(refused);
     }
 

@@ -1,10 +1,10 @@
 //! A client of the HTTP API: typed requests, typed answers, typed errors.
 //!
-//! It promises that a batch it reports as acknowledged was acknowledged, and that it never sends a batch again unless the
-//! attempt before certainly had no effect ([`ClientError::nothing_was_done`]). A batch whose answer was lost may or may
-//! not be there: that is [`ClientError::Unanswered`], and what to do about it is left to the caller. Nodes store the
-//! `Idempotency-Key` of a batch today and recognise a repeat by it in a later version; until then a batch that is sent
-//! again after an unknown outcome may be there twice.
+//! It promises that a batch it reports as acknowledged was acknowledged, and that it never makes a batch be there twice: a
+//! batch with an `Idempotency-Key` is sent again after an unknown outcome, because nodes know a repeat by its key; one
+//! without is only sent again if the attempt before certainly had no effect ([`ClientError::nothing_was_done`]). A batch
+//! whose answer was lost in the end may or may not be there: that is [`ClientError::Unanswered`], and what to do about it
+//! is left to the caller.
 
 use std::time::Duration;
 
@@ -118,7 +118,8 @@ impl Client {
             body: documents.body.clone(),
             timeout: parameters.timeout_ms.map_or(ANSWER_TIMEOUT, |ms| Duration::from_millis(ms) + GRACE),
         };
-        let retryable = |error: &ClientError| error.may_pass() && error.nothing_was_done();
+        let is_known_again = documents.idempotency_key.is_some();
+        let retryable = |error: &ClientError| error.may_pass() && (is_known_again || error.nothing_was_done());
         self.retry
             .run(retryable, async || {
                 let answer = self.send(&request).await?;

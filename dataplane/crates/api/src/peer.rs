@@ -56,6 +56,9 @@ pub struct AppendAnswer {
     pub last_seq: SeqNo,
     /// What the acknowledgement rests on.
     pub durability: Durability,
+    /// Whether this is the answer to an earlier batch with the same key and body.
+    #[serde(default)]
+    pub repeated: bool,
 }
 
 /// `POST /peer/v1/search`: a search of some of a node's shards.

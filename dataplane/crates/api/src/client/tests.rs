@@ -90,6 +90,10 @@ async fn ingest(server: &Server) -> Result<IngestResponse, ClientError> {
     server.client().ingest(&batch(), &IngestParameters::default()).await
 }
 
+async fn ingest_without_key(server: &Server) -> Result<IngestResponse, ClientError> {
+    server.client().ingest(&Documents::ndjson("{\"a\":1}"), &IngestParameters::default()).await
+}
+
 #[tokio::test]
 async fn a_batch_travels_with_its_key_type_index_and_ack() {
     let server = Server::replying(vec![taken()]).await;
@@ -112,9 +116,16 @@ async fn a_batch_that_was_certainly_not_written_is_sent_again_under_the_same_key
 }
 
 #[tokio::test]
-async fn a_batch_whose_answer_is_lost_is_not_sent_again() {
+async fn a_batch_with_a_key_is_sent_again_whatever_became_of_it() {
+    let server = Server::replying(vec![Reply::HangUp, refused(503, "unknown_outcome"), taken()]).await;
+    assert_eq!(ingest(&server).await.expect("taken in the end").appended, 1);
+    assert!(server.requests().iter().all(|request| request.contains("idempotency-key: k-1\r\n")));
+}
+
+#[tokio::test]
+async fn a_batch_without_a_key_whose_answer_is_lost_is_not_sent_again() {
     let server = Server::replying(vec![Reply::HangUp, taken()]).await;
-    let error = ingest(&server).await.expect_err("no answer");
+    let error = ingest_without_key(&server).await.expect_err("no answer");
     assert!(matches!(error, ClientError::Unanswered { .. }) && !error.nothing_was_done(), "{error:?}");
     assert_eq!(server.requests().len(), 1);
 }
@@ -122,7 +133,7 @@ async fn a_batch_whose_answer_is_lost_is_not_sent_again() {
 #[tokio::test]
 async fn a_503_that_does_not_say_that_nothing_was_written_is_not_answered_by_sending_again() {
     let server = Server::replying(vec![refused(503, "unknown_outcome"), taken()]).await;
-    let error = ingest(&server).await.expect_err("refused");
+    let error = ingest_without_key(&server).await.expect_err("refused");
     assert_eq!((error.nothing_was_done(), error.retry_after()), (false, Some(Duration::from_secs(7))));
     assert_eq!(server.requests().len(), 1);
 }
