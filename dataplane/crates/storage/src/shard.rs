@@ -86,7 +86,7 @@ impl Shard {
             }
             hot.insert(epoch, first, batch.received, batch.records);
         };
-        let log = recover(&folder, sizes, &mut show, progress).inspect_err(|error| {
+        let log = recover(&folder, sizes, SeqNo(0), &mut show, progress).inspect_err(|error| {
             if let OpenError::Corrupt(corruption) = error {
                 folder.quarantine(corruption);
             }

@@ -30,6 +30,11 @@
 //! `synced_upto` is unproven (the page cache may show what the disk never got) and is written once more, to a fresh
 //! file, and synced, before anything is appended. No file is ever appended to by a second process.
 //!
+//! # Trimming
+//!
+//! What segments hold goes from the front, in whole files. The oldest file then names a predecessor that is gone, which
+//! recovery believes only as far as the manifest says that segments hold everything before.
+//!
 //! Versions: 1, the first.
 
 mod counters;
@@ -42,6 +47,7 @@ pub mod payload;
 mod prepare;
 mod reader;
 mod recovery;
+mod sealed;
 mod sizes;
 mod writer;
 
@@ -55,3 +61,5 @@ pub(crate) use sizes::LogSizes;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod trim_tests;

@@ -4,6 +4,7 @@
 //! `committed < next_seq`; everything before `next_seq` is in a file or gathered for one.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use grepzilla_model::{Epoch, SeqNo};
@@ -15,15 +16,18 @@ use super::name::FileNo;
 use super::prepare::{NotPrepared, Preparer};
 use super::reader::LogPosition;
 use super::recovery::Resumed;
+use super::sealed::{SealedFile, SealedFiles};
 use super::sizes::LogSizes;
 use super::writer::{NewFrame, SEAL_PAYLOAD_BYTES, WalFile, new_header};
 use crate::AppendError;
-use crate::disk::{Died, WriteError};
+use crate::disk::{Died, Disk, WriteError, sync_dir};
 use crate::replica::{Checkpoint, ReplicaFolder};
 
 /// A log open for appending.
 #[derive(Debug)]
 pub(crate) struct Log {
+    disk: Arc<dyn Disk>,
+    dir: PathBuf,
     owner: LogOwner,
     sizes: LogSizes,
     current: WalFile,
@@ -31,8 +35,8 @@ pub(crate) struct Log {
     last_file_no: FileNo,
     position: LogPosition,
     committed: SeqNo,
-    /// The bytes of frames in the files before the current one.
-    bytes_before: u64,
+    /// The files before the current one.
+    sealed: SealedFiles,
     counters: LogCounters,
     /// When the current file got its first batch.
     first_batch_at: Option<Instant>,
@@ -43,9 +47,11 @@ pub(crate) struct Log {
 impl Log {
     /// Goes on with a recovered log. All of it is durable.
     pub(super) fn open(folder: &ReplicaFolder, sizes: LogSizes, resumed: Resumed) -> Log {
-        let dir: PathBuf = folder.dir().to_owned();
-        let preparer = Preparer::start(std::sync::Arc::clone(folder.disk()), dir);
+        let (disk, dir) = (Arc::clone(folder.disk()), folder.dir().to_owned());
+        let preparer = Preparer::start(Arc::clone(&disk), dir.clone());
         let mut log = Log {
+            disk,
+            dir,
             owner: folder.owner(),
             sizes,
             current: resumed.file,
@@ -53,12 +59,8 @@ impl Log {
             last_file_no: resumed.last_file_no,
             position: resumed.position,
             committed: SeqNo(resumed.position.next_seq.0 - 1),
-            bytes_before: resumed.bytes_before,
-            counters: LogCounters {
-                files: resumed.files_before + 1,
-                torn_tails: resumed.torn_tails,
-                ..LogCounters::default()
-            },
+            sealed: resumed.before,
+            counters: LogCounters { torn_tails: resumed.torn_tails, ..LogCounters::default() },
             first_batch_at: None,
             protected: !resumed.copied,
         };
@@ -78,12 +80,12 @@ impl Log {
 
     /// What the log has done and holds.
     pub(crate) fn counters(&self) -> LogCounters {
-        LogCounters { bytes: self.bytes(), ..self.counters }
+        LogCounters { bytes: self.bytes(), files: self.sealed.len() + 1, ..self.counters }
     }
 
     /// The bytes of all frames.
     pub(crate) fn bytes(&self) -> u64 {
-        self.bytes_before + self.current.end() - FILE_HEADER_BYTES as u64
+        self.sealed.bytes() + self.current.end() - FILE_HEADER_BYTES as u64
     }
 
     /// The position to record as durable: everything has been synced.
@@ -186,16 +188,39 @@ impl Log {
             successor = %next.header.file_no,
             "sealed a log file"
         );
-        self.bytes_before += self.current.end() - FILE_HEADER_BYTES as u64;
+        self.sealed.push(SealedFile {
+            path: self.current.path().to_owned(),
+            last_seq: self.last_seq(),
+            bytes: self.current.end() - FILE_HEADER_BYTES as u64,
+        });
         let previous = self.current.as_previous();
         let sealed = std::mem::replace(&mut self.current, WalFile::begin(next, Some(previous)));
         let (file, length) = sealed.into_sealed();
         self.preparer.give_back(file, length);
-        self.counters.files += 1;
         self.first_batch_at = None;
         self.protected = true;
         self.order_next();
         Ok(())
+    }
+
+    /// Removes the files whose records segments hold: nothing in them is behind `upto`. Which of them are gone after a
+    /// power loss does not matter. One that cannot be removed stays until the next start.
+    pub(crate) fn trim(&mut self, upto: SeqNo) -> Result<(), Died> {
+        self.write()?;
+        if !self.is_synced() {
+            self.sync()?;
+        }
+        let removed = self.sealed.take_upto(upto, self.last_seq());
+        if removed.is_empty() {
+            return Ok(());
+        }
+        for file in &removed {
+            if let Err(error) = self.disk.remove(&file.path) {
+                tracing::warn!(path = %file.path.display(), %error, "a log file that is not needed could not be removed");
+            }
+        }
+        tracing::info!(shard = %self.owner.shard, files = removed.len(), %upto, "trimmed the log");
+        sync_dir(self.disk.as_ref(), &self.dir)
     }
 
     fn order_next(&mut self) {

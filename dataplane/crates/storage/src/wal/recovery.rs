@@ -1,5 +1,7 @@
 //! Brings a log back: reads what is there, decides how it ends, and makes it fit to be appended to.
 //!
+//! Records that segments hold are not handed on, and the files that held only such may be gone.
+//!
 //! Nothing is changed before every byte has been read and the end is known. Then, in this order, so that a crash at
 //! any step leaves what the next start understands: the unproven frames are copied behind the header of a prepared
 //! file and synced; its header makes it part of the log and is synced; only then are the files removed that it
@@ -31,15 +33,17 @@ pub(super) use resume::Resumed;
 /// Hears each batch of the log: its epoch, the sequence number of its first record, and the batch.
 pub(crate) type OnBatch<'a> = dyn FnMut(Epoch, SeqNo, Batch) + 'a;
 
-/// Recovers the log of a folder. Every good batch goes to `on_batch`, in order and once; `progress` hears the bytes read
-/// and the bytes in all. On return all of them are durable.
+/// Recovers the log of a folder, of which segments hold everything up to `flushed`. Every good batch that reaches behind
+/// that goes to `on_batch`, in order and once; `progress` hears the bytes read and the bytes in all. On return all of
+/// them are durable.
 pub(crate) fn recover(
     folder: &ReplicaFolder,
     sizes: LogSizes,
+    flushed: SeqNo,
     on_batch: &mut OnBatch<'_>,
     progress: &dyn Fn(u64, u64),
 ) -> Result<Log, OpenError> {
-    let survey = survey(folder, on_batch, progress)?;
+    let survey = survey(folder, flushed, on_batch, progress)?;
     let resumed = resume::resume(folder, survey, sizes)?;
     let log = Log::open(folder, sizes, resumed);
     folder.record_checkpoint(log.checkpoint())?;
@@ -57,13 +61,14 @@ struct Survey {
 /// Reads everything and changes nothing.
 fn survey(
     folder: &ReplicaFolder,
+    flushed: SeqNo,
     on_batch: &mut OnBatch<'_>,
     progress: &dyn Fn(u64, u64),
 ) -> Result<Survey, OpenError> {
     let inventory = inventory::take(folder)?;
     let checkpoint = folder.checkpoint()?;
-    let end = replay::replay(&inventory, on_batch, progress)?;
-    let tails = tail::judge(&inventory, &end, checkpoint)?;
+    let end = replay::replay(&inventory, flushed, on_batch, progress)?;
+    let tails = tail::judge(&inventory, &end, checkpoint, flushed)?;
     Ok(Survey { inventory, end, tails })
 }
 

@@ -108,6 +108,7 @@ fn recovered(disk: Arc<dyn Disk>) -> Result<Vec<(Epoch, SeqNo, Batch)>, OpenErro
     let log = recover(
         &folder,
         LogSizes::new(CAPACITY),
+        SeqNo(0),
         &mut |epoch, first, batch| found.push((epoch, first, batch)),
         &|_, _| (),
     )?;

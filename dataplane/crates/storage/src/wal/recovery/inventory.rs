@@ -1,7 +1,10 @@
 //! Which files there are, and which of them are the log.
 //!
 //! A begun file names the one before it. The log is what can be reached that way from the newest begun file; a begun
-//! file that cannot was replaced by a copy at an earlier start, which a crash kept from removing it.
+//! file that cannot was replaced by a copy at an earlier start, or trimmed, which a crash kept from removing it.
+//!
+//! The oldest file of a trimmed log names one that is gone. That is fine if segments hold everything before it, which
+//! `replay` checks.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -32,6 +35,8 @@ pub(super) struct Inventory {
     pub(super) dir: PathBuf,
     /// The log, oldest first.
     pub(super) log: Vec<LogFile>,
+    /// The file that the oldest one names and that is not there.
+    pub(super) trimmed: Option<FileNo>,
     /// Files that were never begun, in order of their numbers.
     pub(super) prepared: Vec<LogFile>,
     /// What is to be removed once the log goes on without it.
@@ -60,7 +65,8 @@ pub(super) fn take(folder: &ReplicaFolder) -> Result<Inventory, OpenError> {
     sync_dir(folder.disk().as_ref(), folder.dir())?;
     let names = folder.disk().list(folder.dir()).map_err(DiskError::at(Verb::List, folder.dir()))?;
     let dir = folder.dir().to_owned();
-    let mut inventory = Inventory { dir, log: vec![], prepared: vec![], leftovers: vec![], last_file_no: FileNo(0) };
+    let mut inventory =
+        Inventory { dir, log: vec![], trimmed: None, prepared: vec![], leftovers: vec![], last_file_no: FileNo(0) };
     let mut begun = Vec::new();
     for name in names {
         let path = folder.dir().join(&name);
@@ -83,7 +89,7 @@ pub(super) fn take(folder: &ReplicaFolder) -> Result<Inventory, OpenError> {
     }
     inventory.prepared.sort_by_key(|file| file.header.file_no);
     begun.sort_by_key(|file| file.header.file_no);
-    follow(begun, &mut inventory)?;
+    follow(begun, &mut inventory);
     Ok(inventory)
 }
 
@@ -118,25 +124,24 @@ fn open(
 }
 
 /// Follows the links from the newest begun file back to the first.
-fn follow(mut begun: Vec<LogFile>, inventory: &mut Inventory) -> Result<(), OpenError> {
-    let Some(newest) = begun.pop() else { return Ok(()) };
+fn follow(mut begun: Vec<LogFile>, inventory: &mut Inventory) {
+    let Some(newest) = begun.pop() else { return };
     inventory.log.push(newest);
     let mut wanted = inventory.log[0].previous();
     while let Some(previous) = wanted {
-        let successor = inventory.log.last().expect("it is begun with the newest").path();
         match begun.pop() {
             Some(file) if file.header.file_no == previous.file_no => {
                 wanted = file.previous();
                 inventory.log.push(file);
             }
             Some(file) if file.header.file_no > previous.file_no => inventory.leftovers.push(file.path().to_owned()),
-            _ => {
-                let expected = format!("file {} before it", previous.file_no);
-                return Err(corrupt(successor, 64, Mismatch::new(expected, "no such file")));
+            older => {
+                begun.extend(older);
+                inventory.trimmed = Some(previous.file_no);
+                break;
             }
         }
     }
     inventory.leftovers.extend(begun.into_iter().map(|file| file.path().to_owned()));
     inventory.log.reverse();
-    Ok(())
 }

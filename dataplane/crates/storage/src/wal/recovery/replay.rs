@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use grepzilla_model::{Batch, SeqNo};
+use grepzilla_model::{Batch, Epoch, SeqNo};
 
 use super::inventory::{Inventory, LogFile};
 use super::{OnBatch, corrupt};
@@ -24,10 +24,19 @@ const HEAR_EVERY_BYTES: u64 = 1 << 20;
 pub(super) struct End {
     /// What the next frame must continue.
     pub(super) position: LogPosition,
-    /// The bytes of all frames before the last file.
-    pub(super) bytes_before: u64,
+    /// The files before the last one, oldest first.
+    pub(super) before: Vec<Ended>,
     /// `None` for a log without a file.
     pub(super) last: Option<LastFile>,
+}
+
+/// What a file that has a successor holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ended {
+    /// The last record of the log at its end.
+    pub(super) last_seq: SeqNo,
+    /// The bytes of its frames.
+    pub(super) bytes: u64,
 }
 
 /// How the last file ends.
@@ -43,15 +52,17 @@ pub(super) struct LastFile {
     pub(super) sealed_for: Option<FileNo>,
 }
 
-/// Replays the whole log.
+/// Replays the whole log behind `flushed`.
 pub(super) fn replay(
     inventory: &Inventory,
+    flushed: SeqNo,
     on_batch: &mut OnBatch<'_>,
     progress: &dyn Fn(u64, u64),
 ) -> Result<End, OpenError> {
     let total = inventory.log.iter().map(|file| file.bytes).sum();
     let mut replay = Replay {
-        position: LogPosition::START,
+        position: start(inventory, flushed)?,
+        flushed,
         on_batch,
         progress,
         done: 0,
@@ -60,21 +71,47 @@ pub(super) fn replay(
         began: Instant::now(),
         told: 0,
     };
-    let mut bytes_before = 0;
+    let mut before = Vec::new();
     let mut last = None;
     for (place, file) in inventory.log.iter().enumerate() {
         match inventory.log.get(place + 1) {
-            Some(successor) => bytes_before += replay.ended_file(file, successor)?,
+            Some(successor) => {
+                let bytes = replay.ended_file(file, successor)?;
+                before.push(Ended { last_seq: SeqNo(replay.position.next_seq.0 - 1), bytes });
+            }
             None => last = Some(replay.last_file(file)?),
         }
         replay.done += file.bytes;
     }
     replay.tell(0, true);
-    Ok(End { position: replay.position, bytes_before, last })
+    Ok(End { position: replay.position, before, last })
+}
+
+/// Where the oldest file begins: at the first record, or where the log was trimmed.
+fn start(inventory: &Inventory, flushed: SeqNo) -> Result<LogPosition, OpenError> {
+    let Some((file_no, oldest)) = inventory.trimmed.zip(inventory.log.first()) else { return Ok(LogPosition::START) };
+    let missing = |found: String| {
+        let expected = format!("file {file_no} before it, or a first record of at most {}", flushed.plus(1));
+        Err(corrupt(oldest.path(), 64, Mismatch::new(expected, found)))
+    };
+    let mut reader = FrameReader::new(&oldest.file, oldest.header.nonce, oldest.header.chain(), oldest.bytes);
+    let header = match reader.next() {
+        Ok(Some(frame)) => frame.header,
+        Ok(None) => return missing("no record".into()),
+        Err(ReadError::Invalid { mismatch, .. }) => return missing(mismatch.found),
+        Err(ReadError::Disk(error)) => return Err(error.into()),
+    };
+    if header.first_seq > flushed.plus(1) {
+        return missing(header.first_seq.to_string());
+    }
+    let before = if header.kind == FrameType::EpochStart { header.epoch.0.saturating_sub(1) } else { header.epoch.0 };
+    Ok(LogPosition { epoch: Epoch(before), next_seq: header.first_seq })
 }
 
 struct Replay<'a, 'b> {
     position: LogPosition,
+    /// Segments hold everything up to here.
+    flushed: SeqNo,
     on_batch: &'a mut OnBatch<'b>,
     progress: &'a dyn Fn(u64, u64),
     /// Bytes of the files already read.
@@ -148,6 +185,11 @@ impl Replay<'_, '_> {
         }
         match frame.header.kind {
             FrameType::Data => {
+                let records = records_of(frame)?;
+                if records > 0 && first_seq.plus(records - 1) <= self.flushed {
+                    advance(&mut self.position, &frame.header, records)?;
+                    return Ok(None);
+                }
                 let batch = batch_of(frame)?;
                 advance(&mut self.position, &frame.header, batch.records.len() as u64)?;
                 (self.on_batch)(frame.header.epoch, first_seq, batch);
@@ -192,6 +234,15 @@ impl Replay<'_, '_> {
             );
         }
     }
+}
+
+/// How many records a DATA frame says that it has.
+fn records_of(frame: &Frame<'_>) -> Result<u64, Mismatch> {
+    if frame.header.compressed {
+        return Ok(batch_of(frame)?.records.len() as u64);
+    }
+    let count = frame.payload.first_chunk().ok_or_else(|| Mismatch::new("a batch", "less than its count"))?;
+    Ok(u64::from(u32::from_le_bytes(*count)))
 }
 
 /// The batch of a DATA frame.

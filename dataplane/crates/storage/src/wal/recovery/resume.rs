@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+use grepzilla_model::SeqNo;
+
 use super::inventory::{Inventory, LogFile};
-use super::replay::{End, LastFile};
+use super::replay::{End, Ended, LastFile};
 use super::tail::Tails;
 use super::{Survey, corrupt};
 use crate::OpenError;
@@ -13,6 +15,7 @@ use crate::wal::file_header::{FILE_HEADER_BYTES, Previous};
 use crate::wal::frame::{FrameType, Mismatch, frame_bytes};
 use crate::wal::name::FileNo;
 use crate::wal::reader::{FrameReader, LogPosition, ReadError};
+use crate::wal::sealed::{SealedFile, SealedFiles};
 use crate::wal::sizes::LogSizes;
 use crate::wal::writer::{NewFrame, PreparedFile, WalFile, new_header};
 
@@ -24,9 +27,8 @@ const COPY_BYTES: u64 = 1 << 20;
 pub(in crate::wal) struct Resumed {
     pub(in crate::wal) file: WalFile,
     pub(in crate::wal) position: LogPosition,
-    /// The files before `file`, and the bytes of their frames.
-    pub(in crate::wal) files_before: u64,
-    pub(in crate::wal) bytes_before: u64,
+    /// The files before `file`.
+    pub(in crate::wal) before: SealedFiles,
     /// The greatest number given to a file.
     pub(in crate::wal) last_file_no: FileNo,
     /// Whether `file` holds frames already.
@@ -53,36 +55,38 @@ pub(super) fn resume(folder: &ReplicaFolder, survey: Survey, sizes: LogSizes) ->
     let part = last_part(&inventory, &end, sizes)?;
     let (fresh, unused) = fresh_file(folder, prepared, &tails, &part, &mut last_file_no, &end, sizes)?;
     let mut file = WalFile::begin(fresh, part.previous());
-    let copied = part.copy_into(&mut file)?;
+    let first_copied = part.copy_into(&mut file)?;
     file.sync()?;
     file.write_header()?;
     file.sync()?;
 
-    let mut resumed = Resumed {
-        file,
-        position: end.position,
-        files_before: inventory.log.len() as u64,
-        bytes_before: end.bytes_before,
-        last_file_no,
-        copied,
-        torn_tails: u64::from(tails.torn) + tails.unclean.len() as u64,
-    };
+    let mut before: SealedFiles = inventory.log.iter().zip(&end.before).map(sealed_file).collect();
     let mut leftovers = inventory.leftovers.clone();
     leftovers.extend(unused);
     match part {
         LastPart::None => {}
-        LastPart::Replaced(last, _) => {
-            resumed.files_before -= 1;
-            leftovers.push(last.path().to_owned());
-        }
+        LastPart::Replaced(last, _) => leftovers.push(last.path().to_owned()),
         LastPart::Kept(last, _, kept) => {
-            resumed.bytes_before += kept.length - FILE_HEADER_BYTES as u64;
+            let last_seq = SeqNo(first_copied.unwrap_or(end.position.next_seq).0 - 1);
+            let bytes = kept.length - FILE_HEADER_BYTES as u64;
+            before.push(sealed_file((last, &Ended { last_seq, bytes })));
             last.file.give_back(kept.length);
         }
     }
     remove(folder, &leftovers)?;
     give_back(&inventory);
-    Ok(resumed)
+    Ok(Resumed {
+        file,
+        position: end.position,
+        before,
+        last_file_no,
+        copied: first_copied.is_some(),
+        torn_tails: u64::from(tails.torn) + tails.unclean.len() as u64,
+    })
+}
+
+fn sealed_file((file, ended): (&LogFile, &Ended)) -> SealedFile {
+    SealedFile { path: file.path().to_owned(), last_seq: ended.last_seq, bytes: ended.bytes }
 }
 
 fn last_part<'a>(inventory: &'a Inventory, end: &'a End, sizes: LogSizes) -> Result<LastPart<'a>, OpenError> {
@@ -121,24 +125,26 @@ impl LastPart<'_> {
         }
     }
 
-    /// Copies the records behind the header of a file that is not begun yet. Answers whether there were any. What is
-    /// each file's own, PAD and SEAL, is left out.
-    fn copy_into(&self, fresh: &mut WalFile) -> Result<bool, OpenError> {
+    /// Copies the records behind the header of a file that is not begun yet. Answers the first one. What is each file's
+    /// own, PAD and SEAL, is left out.
+    fn copy_into(&self, fresh: &mut WalFile) -> Result<Option<SeqNo>, OpenError> {
         let (file, last, from) = match self {
             LastPart::None => {
                 fresh.write_behind_header()?;
-                return Ok(false);
+                return Ok(None);
             }
             LastPart::Replaced(file, last) => (*file, *last, 0),
             LastPart::Kept(file, last, kept) => (*file, *last, kept.length),
         };
         let mut reader = reader(file, last);
         let mut gathered_from = fresh.end();
+        let mut first = None;
         while reader.offset() < last.offset {
             let frame = next_again(file, &mut reader)?;
             if frame.offset < from || !matches!(frame.header.kind, FrameType::Data | FrameType::EpochStart) {
                 continue;
             }
+            first.get_or_insert(frame.header.first_seq);
             fresh.push(NewFrame {
                 kind: frame.header.kind,
                 compressed: frame.header.compressed,
@@ -153,7 +159,7 @@ impl LastPart<'_> {
             }
         }
         fresh.write_behind_header()?;
-        Ok(fresh.end() > FILE_HEADER_BYTES as u64)
+        Ok(first)
     }
 }
 

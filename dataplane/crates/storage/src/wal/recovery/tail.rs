@@ -5,11 +5,13 @@
 //! last file is corruption exactly if something durable lies behind it:
 //!
 //! - a later frame of the file says that more was durable when it was written, or
-//! - the checkpoint names a later record or file, or
+//! - the checkpoint names a later record or file, or the manifest a later record, or
 //! - the file is sealed, and the successor, made durable before, is not there, or
 //! - a file that was never begun, says its header, holds frames written after a sync of it.
 //!
 //! Zeros prove nothing either way.
+
+use grepzilla_model::SeqNo;
 
 use super::corrupt;
 use super::inventory::{Inventory, LogFile};
@@ -31,7 +33,12 @@ pub(super) struct Tails {
 }
 
 /// Answers `Ok` if the log may go on from where its good frames end.
-pub(super) fn judge(inventory: &Inventory, end: &End, checkpoint: Option<Checkpoint>) -> Result<Tails, OpenError> {
+pub(super) fn judge(
+    inventory: &Inventory,
+    end: &End,
+    checkpoint: Option<Checkpoint>,
+    flushed: SeqNo,
+) -> Result<Tails, OpenError> {
     let mut tails = Tails::default();
     for file in &inventory.prepared {
         if is_unclean(file)? {
@@ -44,6 +51,14 @@ pub(super) fn judge(inventory: &Inventory, end: &End, checkpoint: Option<Checkpo
     }
     if let Some(checkpoint) = checkpoint {
         judge_checkpoint(inventory, end, checkpoint)?;
+    }
+    // The log was durable up to there before the manifest said so, and its last record is never trimmed.
+    if flushed >= end.position.next_seq {
+        return Err(ends_early(
+            inventory,
+            end,
+            format!("record {flushed} at least, which the manifest knows as durable"),
+        ));
     }
     Ok(tails)
 }
@@ -98,12 +113,19 @@ fn judge_checkpoint(inventory: &Inventory, end: &End, checkpoint: Checkpoint) ->
         "record {} of epoch {} in file {} at least, which the checkpoint knows as durable",
         checkpoint.seq, checkpoint.epoch, checkpoint.file_no
     );
+    Err(ends_early(inventory, end, expected))
+}
+
+fn ends_early(inventory: &Inventory, end: &End, expected: String) -> OpenError {
+    let LogPosition { epoch, next_seq } = end.position;
+    let newest = inventory.log.last();
+    let file_no = newest.map_or(0, |file| file.header.file_no.0);
     let found = format!("the end before record {next_seq} of epoch {epoch} in file {file_no}");
     let (path, offset) = match newest.zip(end.last.as_ref()) {
         Some((file, last)) => (file.path().to_owned(), last.offset),
         None => (inventory.dir.clone(), 0),
     };
-    Err(corrupt(&path, offset, Mismatch { expected, found }))
+    corrupt(&path, offset, Mismatch { expected, found })
 }
 
 fn missing(last: &LastFile) -> Mismatch {
