@@ -7,7 +7,7 @@ use grepzilla_query::{
     self as engine, Bound, Bounds, CompiledQuery, LeafAnswer, LeafRequest, Node, Pattern, Query, QueryError, SortKey,
     TimeRange,
 };
-use grepzilla_storage::hot::HotView;
+use grepzilla_storage::View;
 use serde_json::json;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
@@ -89,7 +89,7 @@ pub(super) fn leaf_request<'a>(
     query: &'a CompiledQuery,
     request: &LeafSearchRequest,
     leaf: &LeafShard,
-    view: &HotView,
+    view: &View,
     deadline: Instant,
 ) -> LeafRequest<'a> {
     LeafRequest {

@@ -11,8 +11,7 @@ use grepzilla_api::peer::{
     NOT_LEADER, WRITE_LOST,
 };
 use grepzilla_query::CompiledQuery;
-use grepzilla_storage::Positions;
-use grepzilla_storage::hot::HotView;
+use grepzilla_storage::{Positions, View};
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::Span;
 
@@ -111,11 +110,7 @@ fn open_shard(app: &App, leaf: &LeafShard, require_primary: bool) -> Result<(Arc
 }
 
 /// A view that has a position, as soon as there is one.
-async fn view_with(
-    shard: &LeaderShard,
-    at_least: Option<LogPosition>,
-    deadline: Instant,
-) -> Result<HotView, NotSearched> {
+async fn view_with(shard: &LeaderShard, at_least: Option<LogPosition>, deadline: Instant) -> Result<View, NotSearched> {
     loop {
         let (positions, view) = (shard.log.positions(), shard.log.view());
         let Some(wanted) = at_least else { return Ok(view) };

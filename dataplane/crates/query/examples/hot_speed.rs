@@ -11,7 +11,8 @@ use grepzilla_model::{Bucket, Epoch, IndexName, Record, RecordKind, SeqNo, Shard
 use grepzilla_query::{
     CompiledQuery, LeafAnswer, LeafRequest, Node, Order, Pattern, Query, TimeRange, compile, search,
 };
-use grepzilla_storage::hot::{HotOptions, HotTier, HotView};
+use grepzilla_storage::View;
+use grepzilla_storage::hot::{HotOptions, HotTier};
 
 const BATCH: usize = 500;
 const RUNS: u32 = 5;
@@ -39,7 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let stats = tier.stats();
     println!("in memory   {:.2} of raw, {} sealed blocks", stats.bytes as f64 / 1e6 / bytes, stats.sealed_blocks);
 
-    let view = tier.view();
+    let view = View::from(tier.view());
     for pattern in arguments {
         ask(&view, &pattern)?;
     }
@@ -59,7 +60,7 @@ fn record(line: &str) -> Option<Record> {
 }
 
 /// Prints the best time of several runs, for an exact count in both cases and for the newest hundred.
-fn ask(view: &HotView, pattern: &str) -> Result<(), Box<dyn Error>> {
+fn ask(view: &View, pattern: &str) -> Result<(), Box<dyn Error>> {
     for (what, case_sensitive, count) in
         [("count", false, true), ("count, case", true, true), ("newest 100", false, false)]
     {
@@ -86,7 +87,7 @@ fn ask(view: &HotView, pattern: &str) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn timed(view: &HotView, query: &CompiledQuery, count: bool) -> (Duration, LeafAnswer) {
+fn timed(view: &View, query: &CompiledQuery, count: bool) -> (Duration, LeafAnswer) {
     let started = Instant::now();
     let request = LeafRequest {
         query,

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use grepzilla_model::{Epoch, IndexName, SeqNo, ShardId};
-use grepzilla_storage::hot::HotView;
+use grepzilla_storage::View;
 
 use crate::clock::Clock;
 use crate::{CompiledQuery, Order, SortKey};
@@ -108,11 +108,11 @@ pub struct LeafMetrics {
 }
 
 /// Asks one shard.
-pub fn search(view: &HotView, request: &LeafRequest<'_>) -> LeafAnswer {
+pub fn search(view: &View, request: &LeafRequest<'_>) -> LeafAnswer {
     let started = Instant::now();
     let clock = Clock::new(request.deadline);
     let blocks = blocks(view, request);
-    let mut scan = Scan::new(request, &clock);
+    let mut scan = Scan::new(view, request, &clock);
     let stop = scan.run(&blocks).err();
     let scanned = started.elapsed();
     let (page, mut metrics, total) = scan.finish();
@@ -133,7 +133,7 @@ pub fn search(view: &HotView, request: &LeafRequest<'_>) -> LeafAnswer {
 }
 
 /// The blocks that may hold what is asked for, the most promising first.
-fn blocks<'a>(view: &'a HotView, request: &LeafRequest<'_>) -> Vec<BlockRef<'a>> {
+fn blocks<'a>(view: &'a View, request: &LeafRequest<'_>) -> Vec<BlockRef<'a>> {
     let sealed = view.sealed().iter().map(|block| BlockRef::Sealed(block));
     let open = view.open().iter().map(BlockRef::Open);
     let mut blocks: Vec<BlockRef<'a>> = sealed.chain(open).filter(|block| block.may_hold(request)).collect();

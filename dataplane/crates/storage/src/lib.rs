@@ -16,7 +16,9 @@ mod error;
 pub mod hot;
 mod replica;
 pub mod shard;
+mod view;
 pub mod wal;
 
 pub use error::{AppendError, Corruption, OpenError};
 pub use shard::{Appended, FsyncMode, Positions, Shard, ShardOptions, ShardStats};
+pub use view::{StoredDocument, View};

@@ -4,8 +4,10 @@
 //! and without gaps, in the order in which batches were taken. Who may write, and in which epoch, is somebody else's
 //! decision; that no epoch comes twice is checked here.
 
+mod contents;
 mod keys;
 mod log_thread;
+mod newest;
 mod options;
 mod queue;
 mod state;
@@ -15,16 +17,16 @@ use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
-use grepzilla_model::{Batch, ClusterUuid, Durability, Epoch, Incarnation, SeqNo, ShardId};
+use grepzilla_model::{Batch, ClusterUuid, Durability, Epoch, Incarnation, IndexName, SeqNo, ShardId};
 use parking_lot::Mutex;
 
 use crate::disk::Disk;
-use crate::hot::{HotTier, HotView};
 use crate::replica::ReplicaFolder;
 use crate::wal::frame::PAYLOAD_BYTES_MAX;
 use crate::wal::{LogSizes, encode_payload, payload_bytes, recover};
-use crate::{AppendError, OpenError};
+use crate::{AppendError, OpenError, StoredDocument, View};
 
+use contents::Contents;
 use keys::{KeyEntry, KeyWindow};
 use log_thread::{Board, LogThread};
 use queue::{Queue, Request, WaitingBatch};
@@ -51,7 +53,7 @@ pub struct Appended {
 /// An open replica. Closed by [`Shard::close`], or when dropped.
 pub struct Shard {
     incarnation: Incarnation,
-    hot: Arc<HotTier>,
+    contents: Arc<Contents>,
     queue: Arc<Queue>,
     board: Arc<Mutex<Board>>,
     thread: Mutex<Thread>,
@@ -77,14 +79,14 @@ impl Shard {
     ) -> Result<Shard, OpenError> {
         let _entered = tracing::info_span!("open_shard", %shard).entered();
         let folder = ReplicaFolder::open(disk, dir, cluster, shard)?;
-        let hot = Arc::new(HotTier::new(shard, options.hot));
+        let contents = Arc::new(Contents::new(shard, options.hot));
         let sizes = LogSizes::new(options.wal_bytes_max);
         let mut keys = KeyWindow::new(options.key_age_max, options.keys_max);
         let mut show = |epoch, first, batch: Batch| {
             if let Some(entry) = KeyEntry::of(&batch, epoch, first) {
                 keys.remember(entry);
             }
-            hot.insert(epoch, first, batch.received, batch.records);
+            contents.add(epoch, first, batch);
         };
         let log = recover(&folder, sizes, SeqNo(0), &mut show, progress).inspect_err(|error| {
             if let OpenError::Corrupt(corruption) = error {
@@ -101,7 +103,7 @@ impl Shard {
             shard,
             folder,
             log,
-            hot: Arc::clone(&hot),
+            contents: Arc::clone(&contents),
             keys,
             queue: Arc::clone(&queue),
             board: Arc::clone(&board),
@@ -110,7 +112,7 @@ impl Shard {
         };
         let handle = std::thread::Builder::new().name(format!("log-{shard}")).spawn(move || thread.run());
         let thread = Mutex::new(Thread::Running(handle.expect("the system has room for a thread")));
-        Ok(Shard { incarnation, hot, queue, board, thread })
+        Ok(Shard { incarnation, contents, queue, board, thread })
     }
 
     /// Which life of its folder this replica is.
@@ -161,8 +163,19 @@ impl Shard {
     }
 
     /// Everything committed, and never anything else.
-    pub fn view(&self) -> HotView {
-        self.hot.view()
+    pub fn view(&self) -> View {
+        self.contents.view()
+    }
+
+    /// The newest version of the document with this explicit `_id`. `None`: there is none, or it was deleted.
+    pub fn get(&self, index: &IndexName, id: &str) -> Option<StoredDocument> {
+        self.contents.get(index, id)
+    }
+
+    /// The document that was written in this epoch at this position. `None`: there is none, or a newer version or a
+    /// tombstone of its explicit `_id` has superseded it.
+    pub fn get_at(&self, epoch: Epoch, seq: SeqNo) -> Option<StoredDocument> {
+        self.contents.get_at(epoch, seq)
     }
 
     /// Where the log stands.
@@ -176,7 +189,13 @@ impl Shard {
             let board = self.board.lock();
             (board.counters, board.keys)
         };
-        ShardStats { log, keys, queue_bytes: self.queue.bytes(), hot: self.hot.stats() }
+        ShardStats {
+            log,
+            keys,
+            queue_bytes: self.queue.bytes(),
+            hot: self.contents.hot_stats(),
+            superseded: self.contents.superseded(),
+        }
     }
 
     /// Whether the log takes batches, now or when there is room again. `false` from [`Shard::close`] on, when the

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use grepzilla_storage::View;
 use grepzilla_storage::hot::{OpenTail, SealedBlock, Span, Stamp};
 
 use super::open::Reader;
@@ -74,6 +75,7 @@ impl BlockRef<'_> {
 /// A search under way.
 #[derive(Debug)]
 pub(super) struct Scan<'a> {
+    view: &'a View,
     request: &'a LeafRequest<'a>,
     clock: &'a Clock,
     started: Instant,
@@ -85,8 +87,9 @@ pub(super) struct Scan<'a> {
 }
 
 impl<'a> Scan<'a> {
-    pub(super) fn new(request: &'a LeafRequest<'a>, clock: &'a Clock) -> Scan<'a> {
+    pub(super) fn new(view: &'a View, request: &'a LeafRequest<'a>, clock: &'a Clock) -> Scan<'a> {
         Scan {
+            view,
             request,
             clock,
             started: Instant::now(),
@@ -151,6 +154,7 @@ impl<'a> Scan<'a> {
         let in_time = time.contains(span.time_min) && time.contains(span.time_max);
         in_time
             && span.seq_max <= self.request.upto
+            && !self.view.superseded_in(span)
             && !self.page.wants(BlockRef::Sealed(block).best_rank(self.request))
     }
 
@@ -169,7 +173,9 @@ impl<'a> Scan<'a> {
     }
 
     fn is_asked_for(&self, stamp: Stamp) -> bool {
-        stamp.seq <= self.request.upto && self.request.query.time.contains(stamp.time)
+        stamp.seq <= self.request.upto
+            && self.request.query.time.contains(stamp.time)
+            && !self.view.is_superseded(stamp.seq, self.request.upto)
     }
 
     fn candidates(&mut self, count: u64) {

@@ -26,7 +26,7 @@ fn pages_make_up_the_whole_result_while_documents_arrive() {
         let upto = tier.view().upto();
         let (mut found, mut after, mut next) = (Vec::new(), None, 201);
         loop {
-            let answer = page(&tier.view(), &query, &question, after, upto, true);
+            let answer = page(&tier.view().into(), &query, &question, after, upto, true);
             assert_eq!(answer.total, Some(expected.len() as u64));
             found.extend(answer.hits.iter().map(|hit| hit.key.seq.0));
             after = answer.hits.last().map(|hit| hit.key).or(after);

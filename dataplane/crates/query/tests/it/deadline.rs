@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use grepzilla_model::SeqNo;
 use grepzilla_query::{LeafAnswer, LeafRequest, Node, Order, Pattern, Query, TimeRange, compile, search};
+use grepzilla_storage::View;
 use grepzilla_storage::hot::HotTier;
 
 use rand::RngExt;
@@ -14,7 +15,7 @@ fn ask(tier: &HotTier, pattern: Pattern, size: usize, count: bool, time: Duratio
     let root = Node::Match { pattern, field: None, case_sensitive: false };
     let query = Query { root, indexes: Vec::new(), time: TimeRange::default() };
     let query = compile(query).expect("a good query");
-    let (view, deadline) = (tier.view(), Instant::now() + time);
+    let (view, deadline) = (View::from(tier.view()), Instant::now() + time);
     let (order, upto, after) = (Order::Newest, SeqNo(u64::MAX), None);
     search(
         &view,

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use grepzilla_model::SeqNo;
 use grepzilla_query::{CompiledQuery, LeafAnswer, LeafHit, LeafRequest, Order, QueryError, SortKey, compile, search};
-use grepzilla_storage::hot::{HotTier, HotView};
+use grepzilla_storage::View;
+use grepzilla_storage::hot::HotTier;
 use serde_json::json;
 
 use crate::fixtures::{EPOCH, SHARD, Sample, State, samples, seeded, text, with_sealing};
@@ -19,7 +20,7 @@ const DOCUMENTS_PER_ROUND: u64 = 150;
 
 /// Asks for one page.
 pub(crate) fn page(
-    view: &HotView,
+    view: &View,
     query: &CompiledQuery,
     question: &Question,
     after: Option<SortKey>,
@@ -88,7 +89,7 @@ fn the_first_leaf_that_matches_is_shown() {
     let question = Question::of(Wanted::contains("needle"));
     let query = compile(question.query()).expect("a good query");
     for tier in State::ALL.map(|state| state.tier_with(&samples)) {
-        let view = tier.view();
+        let view = View::from(tier.view());
         let answer = page(&view, &query, &question, None, view.upto(), false);
         let shown = answer.hits.iter().map(|hit| (hit.matched_field.as_str(), hit.preview.as_str()));
         assert_eq!(shown.collect::<Vec<_>>(), [("a", "needle"), ("z.y", "a NEEDLE")]);
@@ -122,7 +123,7 @@ fn compiled(question: &Question) -> Option<CompiledQuery> {
 
 /// Counts, pages one after the other, and what they show.
 fn compare(tier: &HotTier, query: &CompiledQuery, asked: &Asked<'_>, samples: &[Sample], expected: &[u64]) {
-    let (view, question) = (tier.view(), asked.question);
+    let (view, question) = (View::from(tier.view()), asked.question);
     let mut found = Vec::new();
     let mut after = None;
     loop {

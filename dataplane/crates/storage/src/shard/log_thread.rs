@@ -8,15 +8,15 @@ mod house;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use grepzilla_model::{Epoch, SeqNo, ShardId};
+use grepzilla_model::{Batch, Epoch, SeqNo, ShardId};
 use parking_lot::Mutex;
 
+use super::contents::Contents;
 use super::keys::{KeyEntry, KeyWindow, Known};
 use super::queue::{Queue, Request, WaitingBatch};
 use super::{Appended, FsyncMode, Positions};
 use crate::AppendError;
 use crate::disk::{Died, WriteError};
-use crate::hot::HotTier;
 use crate::replica::ReplicaFolder;
 use crate::wal::{Log, LogCounters};
 
@@ -35,7 +35,7 @@ pub(super) struct LogThread {
     pub(super) shard: ShardId,
     pub(super) folder: ReplicaFolder,
     pub(super) log: Log,
-    pub(super) hot: Arc<HotTier>,
+    pub(super) contents: Arc<Contents>,
     pub(super) keys: KeyWindow,
     pub(super) queue: Arc<Queue>,
     pub(super) board: Arc<Mutex<Board>>,
@@ -185,7 +185,7 @@ impl LogThread {
                     self.tell(&waiting, entry);
                     if !entry.repeated {
                         let records = std::mem::take(&mut waiting.batch.records);
-                        self.hot.insert(entry.epoch, entry.first, waiting.batch.received, records);
+                        self.contents.add(entry.epoch, entry.first, Batch { records, ..waiting.batch });
                     }
                     let Entry { epoch, first, last, repeated } = entry;
                     let durability = self.fsync.durability();

@@ -33,6 +33,8 @@ pub struct ShardStats {
     pub queue_bytes: usize,
     /// The hot tier.
     pub hot: HotStats,
+    /// Documents that a newer version or a tombstone has superseded and that are still held.
+    pub superseded: usize,
     /// Idempotency-Keys that are remembered.
     pub keys: usize,
 }

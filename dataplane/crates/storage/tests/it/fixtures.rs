@@ -10,8 +10,7 @@ use grepzilla_model::{
 };
 use grepzilla_storage::disk::Disk;
 use grepzilla_storage::disk::twin::Machine;
-use grepzilla_storage::hot::HotView;
-use grepzilla_storage::{AppendError, Appended, OpenError, Shard, ShardOptions};
+use grepzilla_storage::{AppendError, Appended, OpenError, Shard, ShardOptions, View};
 use uuid::Uuid;
 
 pub(crate) const DIR: &str = "/data/shard-7";
@@ -80,7 +79,7 @@ pub(crate) fn queue(shard: &Shard, batch: Batch) -> Result<mpsc::Receiver<Result
 }
 
 /// The sources of all visible documents by position; a position that is there twice is an error.
-pub(crate) fn documents(view: &HotView) -> BTreeMap<SeqNo, String> {
+pub(crate) fn documents(view: &View) -> BTreeMap<SeqNo, String> {
     let mut found = BTreeMap::new();
     let mut add = |seq: SeqNo, source: &str| {
         assert_eq!(found.insert(seq, source.to_owned()), None, "position {seq} is visible twice");

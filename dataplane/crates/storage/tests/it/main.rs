@@ -9,3 +9,4 @@ mod full;
 mod group;
 mod idempotency;
 mod trace;
+mod versions;
