@@ -69,8 +69,19 @@ async fn ingest(app: &Arc<App>, trace: TraceId, request: Request) -> Result<Answ
     let config = &app.node.config.ingest;
     body::require_json(&head.headers, true)?;
     let parameters = Parameters::read(&head.uri, &head.headers, config)?;
-    let body = body::read(&head.headers, body, config.body_bytes_max as usize, &app.bodies).await?;
-    let prepared = documents::prepare(app, body, &parameters).await?;
+    let body_bytes_max = config.body_bytes_max as usize;
+    let index_rate = &app.indexes.of(&parameters.index).rate;
+    let announced = body::announced_bytes(&head.headers, body_bytes_max);
+    let ticket = match app.admission.at_the_door(&app.node, index_rate, announced) {
+        Ok(ticket) => ticket,
+        Err(refusal) => {
+            body::discard_unread(&head.headers, body).await;
+            return Err(refusal.into_failure());
+        }
+    };
+    let body = body::read(&head.headers, body, body_bytes_max, &app.admission.bodies).await?;
+    ticket.settle(body.bytes.len());
+    let (prepared, _share) = documents::prepare(app, body, &parameters).await?;
     tracing::info!(
         bytes = prepared.body_bytes,
         documents = prepared.documents.len(),

@@ -2,6 +2,7 @@
 //!
 //! `README.md` of this package is the map.
 
+mod admission;
 mod bootstrap;
 mod document;
 mod identity;

@@ -5,6 +5,8 @@
 
 use prometheus::{Registry, TextEncoder};
 
+use crate::admission::Admission;
+use crate::metrics::admission::AdmissionMetrics;
 use crate::metrics::document::DocumentMetrics;
 use crate::metrics::ingest::IngestMetrics;
 use crate::metrics::peers::PeerMetrics;
@@ -12,6 +14,7 @@ use crate::metrics::search::SearchMetrics;
 use crate::metrics::store::StoreErrors;
 use crate::node::Node;
 
+pub(crate) mod admission;
 pub(crate) mod document;
 pub(crate) mod ingest;
 pub(crate) mod peers;
@@ -31,6 +34,7 @@ pub(crate) struct Metrics {
     pub(crate) search: SearchMetrics,
     pub(crate) peers: PeerMetrics,
     pub(crate) document: DocumentMetrics,
+    pub(crate) admission: AdmissionMetrics,
 }
 
 impl Metrics {
@@ -41,13 +45,15 @@ impl Metrics {
         let (ingest, search) = (IngestMetrics::new(&registry)?, SearchMetrics::new(&registry)?);
         let peers = PeerMetrics::new(&registry)?;
         let document = DocumentMetrics::new(&registry)?;
-        Ok(Metrics { registry, ingest, search, peers, document })
+        let admission = AdmissionMetrics::new(&registry)?;
+        Ok(Metrics { registry, ingest, search, peers, document, admission })
     }
 
     /// Everything as Prometheus reads it, by name.
-    pub(crate) fn scrape(&self, node: &Node) -> Result<String, prometheus::Error> {
+    pub(crate) fn scrape(&self, node: &Node, admission: &Admission) -> Result<String, prometheus::Error> {
         let mut families = self.registry.gather();
         families.extend(state::families(node));
+        families.extend(admission::families(admission));
         // A node without shards has nothing to say of some; the encoder takes no family without a value.
         families.retain(|family| !family.get_metric().is_empty());
         families.sort_by(|one, other| one.name().cmp(other.name()));

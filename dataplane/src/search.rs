@@ -45,7 +45,7 @@ async fn search(app: &Arc<App>, trace: TraceId, request: Request, started: Insta
     let (head, body) = request.into_parts();
     let config = &app.node.config.search;
     body::require_json(&head.headers, false)?;
-    let body = body::read(&head.headers, body, config.body_bytes_max as usize, &app.bodies).await?;
+    let body = body::read(&head.headers, body, config.body_bytes_max as usize, &app.admission.bodies).await?;
     let search = Search::read(&body.bytes, config)?;
     drop(body);
     let query = leaf::compile(&search.query).await?;

@@ -57,8 +57,8 @@ pub async fn serve(
     let peer = peer.map(|listener| AcceptLoop {
         port: "peer",
         listener,
-        router: routes::peer(app),
-        shutdown,
+        router: routes::peer(app.clone()),
+        shutdown: shutdown.clone(),
         header_time_max,
     });
     let serve_peers = async {
@@ -66,6 +66,6 @@ pub async fn serve(
             peer.run().await;
         }
     };
-    tokio::join!(public.run(), serve_peers);
+    tokio::join!(public.run(), serve_peers, app.admission.disk.watch(shutdown.stop_accepting()));
     Ok(())
 }

@@ -79,7 +79,7 @@ pub(crate) async fn deliver(
     deadline: Instant,
 ) -> Result<AppendAnswer, AppendFailure> {
     let (node, peer) = match app.node.leader_of(shard) {
-        Leader::Here(leader) => return append_here(&leader, batch, deadline).await,
+        Leader::Here(leader) => return append_here(app, &leader, batch, deadline).await,
         Leader::At { node, peer } => (node, peer),
         Leader::ReadOnlyHere { reason, .. } | Leader::Nobody { reason } => {
             return Err(AppendFailure::NoLeader { reason });
@@ -94,7 +94,7 @@ pub(crate) async fn deliver(
     // Leadership has just moved, and nothing was done: look again once.
     sleep(REFRESH_PAUSE).await;
     match app.node.leader_of(shard) {
-        Leader::Here(leader) => append_here(&leader, batch, deadline).await,
+        Leader::Here(leader) => append_here(app, &leader, batch, deadline).await,
         Leader::At { peer, .. } => Ok(forward(app, trace, shard, &peer, payload, deadline).await?),
         Leader::ReadOnlyHere { reason, .. } | Leader::Nobody { reason } => Err(AppendFailure::NoLeader { reason }),
     }
@@ -117,10 +117,12 @@ async fn forward(
 
 /// Appends a batch to a log of this node and waits for its acknowledgement.
 pub(crate) async fn append_here(
+    app: &App,
     leader: &LeaderShard,
     batch: Batch,
     deadline: Instant,
 ) -> Result<AppendAnswer, AppendFailure> {
+    app.admission.at_the_log(&app.node, leader)?;
     let (sender, receiver) = oneshot::channel();
     let done = move |outcome: Result<Appended, AppendError>| {
         // Whoever waited may have given up; the batch is in the log all the same.

@@ -16,7 +16,7 @@ use tracing::Span;
 use crate::ingest::parameters::{Parameters, check_key};
 use crate::server::answer::Failure;
 use crate::server::app::App;
-use crate::server::body::DecodedBody;
+use crate::server::body::{BodyShare, DecodedBody};
 
 /// Up to here a body is read at once where its request is handled: it takes less than handing it over and back.
 const SMALL_BODY_BYTES: usize = 16 << 10;
@@ -69,18 +69,23 @@ impl Refused {
     }
 }
 
-/// Reads a body.
-pub(super) async fn prepare(app: &App, body: DecodedBody, parameters: &Parameters) -> Result<Prepared, Failure> {
+/// Reads a body. Its documents hold its share of the room for bodies as long as the caller keeps it.
+pub(super) async fn prepare(
+    app: &App,
+    body: DecodedBody,
+    parameters: &Parameters,
+) -> Result<(Prepared, BodyShare), Failure> {
     let rules = app.indexes.of(&parameters.index).rules.clone();
     let key = parameters.key.clone();
     if body.bytes.len() <= SMALL_BODY_BYTES {
-        return read(&body.bytes, key, &rules);
+        return Ok((read(&body.bytes, key, &rules)?, body.into_share()));
     }
     let permit = app.parsers.clone().acquire_owned().await.expect("nobody closes the semaphore");
     let span = Span::current();
     let work = move || {
         let _permit = permit;
-        span.in_scope(|| read(&body.bytes, key, &rules))
+        let prepared = span.in_scope(|| read(&body.bytes, key, &rules))?;
+        Ok((prepared, body.into_share()))
     };
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
         tracing::error!(%error, "reading a body panicked");

@@ -8,6 +8,7 @@ use grepzilla_storage::AppendError;
 use http::StatusCode;
 use serde_json::{Value, json};
 
+use crate::admission::Refusal;
 use crate::peers::PeerFailure;
 use crate::server::answer::Failure;
 
@@ -24,6 +25,8 @@ pub(crate) enum AppendFailure {
     NoLeader { reason: String },
     #[error("{reason}")]
     NotLeader { reason: String },
+    #[error(transparent)]
+    Full(#[from] Refusal),
     /// `backlog_ms`: how long what waits will take; 0 where nothing waits.
     #[error("{error}")]
     Refused { error: AppendError, backlog_ms: u64 },
@@ -40,6 +43,7 @@ impl AppendFailure {
         match self {
             AppendFailure::NoLeader { .. } => Failure::unavailable("no_leader", message),
             AppendFailure::NotLeader { .. } => Failure::new(StatusCode::MISDIRECTED_REQUEST, NOT_LEADER, message),
+            AppendFailure::Full(refusal) => refusal.into_failure(),
             AppendFailure::NoAnswer => Failure::unavailable(UNKNOWN_OUTCOME, message),
             AppendFailure::Refused { error, backlog_ms } => of_log(&error, backlog_ms, message),
             AppendFailure::Peer(PeerFailure::Unreachable { .. }) => Failure::unavailable("unreachable", message),

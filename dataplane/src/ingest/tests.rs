@@ -2,13 +2,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_compression::tokio::write::{GzipEncoder, ZstdEncoder};
-use grepzilla_model::routing::bucket_of_id;
-use grepzilla_model::{Epoch, IndexName, Ring, SeqNo, ShardId};
+use grepzilla_model::{Epoch, SeqNo, ShardId};
 use http::StatusCode;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 
-use crate::server::fixtures::{Cluster, answer, name, silent_port};
+use crate::server::fixtures::{Cluster, answer, id_on, name, silent_port};
 use crate::shards::table::LocalShard;
 
 async fn gzip(text: &str) -> Vec<u8> {
@@ -23,14 +22,6 @@ async fn zstd(text: &str) -> Vec<u8> {
     encoder.write_all(text.as_bytes()).await.expect("writes to memory");
     encoder.shutdown().await.expect("writes to memory");
     encoder.into_inner()
-}
-
-/// An id that belongs to a shard of a ring with that many.
-fn id_on(shard: u32, shards: u32) -> String {
-    let ranges = Ring::even_ranges(shards);
-    let range = ranges.iter().find(|range| range.shard == ShardId(shard)).expect("a shard");
-    let on = |id: &String| (range.first..=range.last).contains(&bucket_of_id(&IndexName::default(), id));
-    (0..).map(|number| format!("id-{number}")).find(on).expect("ids are many")
 }
 
 #[tokio::test]

@@ -94,8 +94,21 @@ fn fsync_seconds(shards: &[ShardStats]) -> MetricFamily {
     family("grepzilla_wal_fsync_seconds", "How long syncs of the logs took.", MetricType::HISTOGRAM, vec![metric])
 }
 
-fn gauge(name: &str, help: &str, value: f64) -> MetricFamily {
+pub(super) fn gauge(name: &str, help: &str, value: f64) -> MetricFamily {
     family(name, help, MetricType::GAUGE, vec![of_gauge(value)])
+}
+
+/// A gauge for each value of one label.
+pub(super) fn gauges(name: &str, help: &str, label: &str, values: &[(&str, f64)]) -> MetricFamily {
+    let of_value = |(word, value): &(&str, f64)| {
+        let mut pair = LabelPair::default();
+        pair.set_name(label.to_owned());
+        pair.set_value((*word).to_owned());
+        let mut metric = of_gauge(*value);
+        metric.set_label(vec![pair]);
+        metric
+    };
+    family(name, help, MetricType::GAUGE, values.iter().map(of_value).collect())
 }
 
 fn of_gauge(value: f64) -> Metric {

@@ -56,10 +56,10 @@ pub(crate) async fn append(
 
 async fn append_forwarded(app: &App, shard: ShardId, request: Request) -> Result<AppendAnswer, Failure> {
     let (head, body) = request.into_parts();
-    let body = body::read(&head.headers, body, PAYLOAD_BYTES_MAX, &app.bodies).await?;
+    let body = body::read(&head.headers, body, PAYLOAD_BYTES_MAX, &app.admission.bodies).await?;
     let mut batch = decode_payload(&body.bytes)
         .map_err(|error| Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "not_a_batch", error.to_string()))?;
-    drop(body);
+    let _share = body.into_share();
     check_owner(app, shard, &batch)?;
     let Leader::Here(leader) = app.node.leader_of(shard) else {
         return Err(AppendFailure::NotLeader { reason: not_leader(app, shard) }.into_failure(shard));
@@ -67,7 +67,7 @@ async fn append_forwarded(app: &App, shard: ShardId, request: Request) -> Result
     // The log's own time is the leader's, not that of whoever forwarded.
     batch.received = TimeNs::from_system(std::time::SystemTime::now());
     let deadline = Instant::now() + Duration::from_millis(app.node.config.ingest.timeout_ms);
-    append_here(&leader, batch, deadline).await.map_err(|failure| failure.into_failure(shard))
+    append_here(app, &leader, batch, deadline).await.map_err(|failure| failure.into_failure(shard))
 }
 
 /// A batch routed by another ring would put documents where nobody looks for them.
@@ -106,7 +106,7 @@ pub(crate) async fn search(
 
 async fn search_shards(app: &Arc<App>, request: Request) -> Result<Response, Failure> {
     let (head, body) = request.into_parts();
-    let body = body::read(&head.headers, body, SEARCH_BYTES_MAX, &app.bodies).await?;
+    let body = body::read(&head.headers, body, SEARCH_BYTES_MAX, &app.admission.bodies).await?;
     let search: LeafSearchRequest = serde_json::from_slice(&body.bytes)
         .map_err(|error| Failure::bad_request("malformed_request", format!("not a leaf search: {error}")))?;
     let query = leaf::compile(&search.query).await?;

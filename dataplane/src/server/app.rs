@@ -6,15 +6,12 @@ use std::thread::available_parallelism;
 
 use tokio::sync::Semaphore;
 
+use crate::admission::Admission;
 use crate::ingest::Indexes;
 use crate::metrics::Metrics;
 use crate::node::Node;
 use crate::peers::PeerClient;
 use crate::server::ServeError;
-use crate::server::body::BodyBudget;
-
-/// Bytes that the bodies of all requests in flight may hold together.
-const BODY_BUDGET_BYTES: usize = 256 << 20;
 
 /// One node as its handlers see it.
 #[derive(Debug)]
@@ -23,8 +20,8 @@ pub(crate) struct App {
     pub(crate) peers: PeerClient,
     pub(crate) metrics: Metrics,
     pub(crate) indexes: Indexes,
-    /// Room for bodies.
-    pub(crate) bodies: BodyBudget,
+    /// Who is let in; the room for bodies.
+    pub(crate) admission: Admission,
     /// A permit for each large body that is parsed at once: as many as there are processors.
     pub(crate) parsers: Arc<Semaphore>,
     /// A permit for each shard that is searched at once on this node.
@@ -39,6 +36,7 @@ impl App {
         let parsers = Arc::new(Semaphore::new(processors));
         let searchers = Arc::new(Semaphore::new(node.config.search.concurrency_max));
         let indexes = Indexes::new(&node.config);
-        Ok(App { node, peers, metrics, indexes, bodies: BodyBudget::new(BODY_BUDGET_BYTES), parsers, searchers })
+        let admission = Admission::new(&node.config, metrics.admission.clone());
+        Ok(App { node, peers, metrics, indexes, admission, parsers, searchers })
     }
 }

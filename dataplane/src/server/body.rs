@@ -41,18 +41,37 @@ const READ_BYTES: usize = 64 << 10;
 
 /// Bytes that the bodies of all requests in flight may hold together.
 #[derive(Debug, Clone)]
-pub(crate) struct BodyBudget(Arc<Semaphore>);
+pub(crate) struct BodyBudget {
+    free: Arc<Semaphore>,
+    units: usize,
+}
 
 impl BodyBudget {
     /// A budget of about that many bytes.
     pub(crate) fn new(bytes: usize) -> BodyBudget {
-        BodyBudget(Arc::new(Semaphore::new((bytes / BUDGET_UNIT).max(1))))
+        let units = (bytes / BUDGET_UNIT).clamp(1, Semaphore::MAX_PERMITS);
+        BodyBudget { free: Arc::new(Semaphore::new(units)), units }
+    }
+
+    /// Whether a body of so many bytes would find room now.
+    pub(crate) fn has_room(&self, bytes: usize) -> bool {
+        self.free.available_permits() >= bytes.div_ceil(BUDGET_UNIT).clamp(1, self.units)
+    }
+
+    /// The bytes that are held now.
+    pub(crate) fn used_bytes(&self) -> usize {
+        (self.units - self.free.available_permits()) * BUDGET_UNIT
+    }
+
+    /// The bytes that can be held.
+    pub(crate) fn bytes_max(&self) -> usize {
+        self.units * BUDGET_UNIT
     }
 
     /// Takes another part, or none: waiting here would let bodies that are half read block each other.
     fn take(&self, held: &mut Option<OwnedSemaphorePermit>, bytes: usize) -> Result<(), BodyError> {
         let units = u32::try_from(bytes.div_ceil(BUDGET_UNIT)).map_err(|_| BodyError::Crowded)?;
-        let more = self.0.clone().try_acquire_many_owned(units).map_err(|_| BodyError::Crowded)?;
+        let more = self.free.clone().try_acquire_many_owned(units).map_err(|_| BodyError::Crowded)?;
         match held {
             Some(held) => held.merge(more),
             None => *held = Some(more),
@@ -66,6 +85,19 @@ impl BodyBudget {
 pub(crate) struct DecodedBody {
     /// Decompressed.
     pub(crate) bytes: Vec<u8>,
+    held: Option<OwnedSemaphorePermit>,
+}
+
+impl DecodedBody {
+    /// Lets go of the bytes, but not of their part of the budget, for as long as what was made of them lives.
+    pub(crate) fn into_share(self) -> BodyShare {
+        BodyShare { _held: self.held }
+    }
+}
+
+/// A part of the budget. It is free again when this is dropped.
+#[derive(Debug)]
+pub(crate) struct BodyShare {
     _held: Option<OwnedSemaphorePermit>,
 }
 
@@ -112,6 +144,18 @@ pub(crate) async fn read(
     outcome.map_err(|error| error.into_failure())
 }
 
+/// How many bytes a body will have at least, as far as its sender says so, and at most `limit`: 0 where it does not say.
+pub(crate) fn announced_bytes(headers: &HeaderMap, limit: usize) -> usize {
+    announced_length(headers).map_or(0, |length| usize::try_from(length).unwrap_or(limit).min(limit))
+}
+
+/// Reads past a body that nobody looks at, within bounds, so that its sender gets to see why.
+pub(crate) async fn discard_unread(headers: &HeaderMap, body: Body) {
+    if !headers.contains_key(EXPECT) {
+        discard(&mut StreamReader::new(body.into_data_stream().map_err(io::Error::other))).await;
+    }
+}
+
 async fn decode<R>(
     headers: &HeaderMap,
     raw: &mut R,
@@ -152,12 +196,12 @@ where
     R: AsyncRead + Unpin,
 {
     let end = Instant::now() + TOTAL_MAX;
-    let mut body = DecodedBody { bytes: Vec::new(), _held: None };
+    let mut body = DecodedBody { bytes: Vec::new(), held: None };
     loop {
         if body.bytes.len() == body.bytes.capacity() {
             // Doubling, so that a large body is copied a few times only.
             let more = body.bytes.len().max(READ_BYTES).min(limit + 1 - body.bytes.len());
-            budget.take(&mut body._held, more)?;
+            budget.take(&mut body.held, more)?;
             body.bytes.reserve_exact(more);
         }
         let pause_end = end.min(Instant::now() + PAUSE_MAX);

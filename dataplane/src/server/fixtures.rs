@@ -11,11 +11,12 @@ use grepzilla_cluster::registry::RegistrationState;
 use grepzilla_cluster::store::memory::MemoryStore;
 use grepzilla_cluster::store::{LeaseId, Revision, SharedStore};
 use grepzilla_cluster::topology::Topology;
+use grepzilla_model::routing::bucket_of_id;
 use grepzilla_model::{
-    ClusterUuid, Epoch, Incarnation, NodeIndex, NodeName, Ring, RingNode, RingNodeState, ShardConfig, ShardId,
-    ShardState,
+    ClusterUuid, Epoch, Incarnation, IndexName, NodeIndex, NodeName, Ring, RingNode, RingNodeState, ShardConfig,
+    ShardId, ShardState,
 };
-use grepzilla_storage::disk::RealDisk;
+use grepzilla_storage::disk::{Disk, RealDisk};
 use grepzilla_storage::{Shard, ShardOptions};
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -68,6 +69,16 @@ impl Cluster {
 
     /// Starts nodes that serve, with a configuration of one's own.
     pub(crate) async fn start_with(nodes: usize, shards: u32, change: impl Fn(&mut NodeConfig)) -> Cluster {
+        Cluster::start_on(Arc::new(RealDisk), nodes, shards, change).await
+    }
+
+    /// Starts nodes whose logs are on a disk of one's own.
+    pub(crate) async fn start_on(
+        disk: Arc<dyn Disk>,
+        nodes: usize,
+        shards: u32,
+        change: impl Fn(&mut NodeConfig),
+    ) -> Cluster {
         // Another test may have been first; one provider is as good as the other.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let folder = tempfile::tempdir().expect("a temporary folder");
@@ -83,8 +94,9 @@ impl Cluster {
             change(&mut config);
             let dir = folder.path().join(index.to_string());
             std::fs::create_dir(&dir).expect("makes a folder");
+            config.data.clone_from(&dir);
             let led = (0..shards).map(ShardId).filter(|shard| shard.0 as usize % nodes == index);
-            let led: Vec<_> = led.map(|shard| (shard, open(&dir, shard, &config))).collect();
+            let led: Vec<_> = led.map(|shard| (shard, open(disk.clone(), &dir, shard, &config))).collect();
             all_led.extend(led.iter().map(|(_, leader)| leader.clone()));
             running.push(TestNode::start(index, config, store.clone(), picture.clone(), led, http, peer));
         }
@@ -190,6 +202,14 @@ pub(crate) fn bearer(secret: [u8; SECRET_BYTES]) -> String {
     format!("Bearer {}", ClusterSecret::from(secret).to_hex())
 }
 
+/// An id that belongs to a shard of a ring with that many.
+pub(crate) fn id_on(shard: u32, shards: u32) -> String {
+    let ranges = Ring::even_ranges(shards);
+    let range = ranges.iter().find(|range| range.shard == ShardId(shard)).expect("a shard");
+    let on = |id: &String| (range.first..=range.last).contains(&bucket_of_id(&IndexName::default(), id));
+    (0..).map(|number| format!("id-{number}")).find(on).expect("ids are many")
+}
+
 /// A port that takes connections and never says a word.
 pub(crate) async fn silent_port() -> (SocketAddr, JoinHandle<()>) {
     let listener = free_port().await;
@@ -216,11 +236,11 @@ fn address(listener: &TcpListener) -> SocketAddr {
     listener.local_addr().expect("a bound listener has an address")
 }
 
-fn open(dir: &std::path::Path, shard: ShardId, config: &NodeConfig) -> Arc<LeaderShard> {
+fn open(disk: Arc<dyn Disk>, dir: &std::path::Path, shard: ShardId, config: &NodeConfig) -> Arc<LeaderShard> {
     let queue_bytes_max = config.ingest.queue_bytes_max as usize;
     let options = ShardOptions { wal_bytes_max: 1 << 20, queue_bytes_max, ..ShardOptions::default() };
     let path = dir.join(shard.to_string());
-    let log = Shard::open(Arc::new(RealDisk), &path, CLUSTER, shard, options, &|_, _| {}).expect("opens");
+    let log = Shard::open(disk, &path, CLUSTER, shard, options, &|_, _| {}).expect("opens");
     log.start_epoch(Epoch(1)).expect("starts");
     Arc::new(LeaderShard { shard, epoch: Epoch(1), log: Arc::new(log) })
 }

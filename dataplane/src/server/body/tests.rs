@@ -26,9 +26,9 @@ async fn zstd(bytes: &[u8]) -> Vec<u8> {
 
 async fn read_with_budget(encoding: &'static str, bytes: Vec<u8>, budget: usize) -> Result<Vec<u8>, Failure> {
     let budget = BodyBudget::new(budget);
-    let free = budget.0.available_permits();
+    let used = budget.used_bytes();
     let body = read(&headers(encoding), Body::from(bytes), LIMIT, &budget).await.map(|body| body.bytes);
-    assert_eq!(budget.0.available_permits(), free, "the budget is given back");
+    assert_eq!(budget.used_bytes(), used, "the budget is given back");
     body
 }
 
