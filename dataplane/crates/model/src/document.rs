@@ -9,6 +9,7 @@ mod error;
 mod leaves;
 mod rules;
 mod scan;
+pub mod skeleton;
 mod stamp;
 
 use std::sync::Arc;

@@ -7,7 +7,7 @@ mod wildcard;
 
 use std::ops::Range;
 
-use grepzilla_storage::hot::{Spelling, ValueRun};
+use grepzilla_storage::block::{Spelling, ValueRun};
 use memchr::memmem::Finder;
 
 use crate::QueryError;

@@ -1,6 +1,7 @@
 //! Why a shard does not open, and why it does not take a batch.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use grepzilla_model::{ClusterUuid, Epoch, ShardId};
 
@@ -87,6 +88,17 @@ impl From<WriteError> for OpenError {
             WriteError::Died(died) => OpenError::Died(died),
         }
     }
+}
+
+/// Why a part of a segment cannot be read. What is in memory is read without an error.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ReadError {
+    /// The bytes are not what was written.
+    #[error(transparent)]
+    Corrupt(#[from] Corruption),
+    /// The disk does not answer.
+    #[error("a segment cannot be read")]
+    Disk(#[source] Arc<DiskError>),
 }
 
 /// Why a batch is not, or not known to be, in the log.

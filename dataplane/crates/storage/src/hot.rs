@@ -1,16 +1,13 @@
 //! The hot tier of one shard: every committed document that no segment holds yet, in memory and searchable at once.
 //!
-//! Arrivals go to an open block per index, which readers scan as it is; a full block is sealed into columns. Sealing
+//! Arrivals go to an open block per index, which readers scan as it is; a full one is sealed into a [`Block`]. Sealing
 //! happens on the inserting thread and never stops a reader: readers work on a [`HotView`], which does not change.
 //!
 //! Promises: a view holds whole inserts only, in order, up to [`HotView::upto`]; what a view holds stays readable as long as
 //! the view lives. Left to others: durability (the log), which version of an `_id` counts, and when to let go of blocks.
 
-mod dictionary;
 mod open;
-mod sealed;
-mod sealer;
-mod span;
+mod seal;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,13 +15,11 @@ use std::sync::Arc;
 use grepzilla_model::{Epoch, IndexName, Record, RecordKind, SeqNo, ShardId, TimeNs};
 use parking_lot::Mutex;
 
-pub use dictionary::{Spelling, ValueRun};
 pub use open::{OpenDocument, OpenTail};
-pub use sealed::{SealedBlock, Sources};
-pub use span::{Span, Stamp};
 
+use crate::block::{Block, DOCUMENTS_MAX, Span, Stamp};
 use open::OpenBlock;
-use sealer::Sealer;
+use seal::Sealer;
 
 /// The shape of the blocks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,7 +65,7 @@ pub struct HotTier {
 /// What readers see: replaced under a short lock, by the one who inserts.
 #[derive(Debug, Default)]
 struct Published {
-    sealed: Arc<Vec<Arc<SealedBlock>>>,
+    sealed: Arc<Vec<Block>>,
     open: Vec<OpenTail>,
     upto: SeqNo,
     stats: HotStats,
@@ -95,6 +90,8 @@ impl HotTier {
                     record.index,
                     OpenDocument {
                         stamp: Stamp { time: record.time, seq, epoch },
+                        bucket: record.bucket,
+                        received,
                         id: record.id,
                         source: record.source,
                     },
@@ -137,7 +134,7 @@ impl HotTier {
 #[derive(Debug, Clone)]
 pub struct HotView {
     shard: ShardId,
-    sealed: Arc<Vec<Arc<SealedBlock>>>,
+    sealed: Arc<Vec<Block>>,
     open: Vec<OpenTail>,
     upto: SeqNo,
 }
@@ -154,7 +151,7 @@ impl HotView {
     }
 
     /// The blocks with columns, in the order in which they were sealed.
-    pub fn sealed(&self) -> &[Arc<SealedBlock>] {
+    pub fn sealed(&self) -> &[Block] {
         &self.sealed
     }
 
@@ -171,7 +168,7 @@ struct Writer {
     sealer: Sealer,
     open: HashMap<IndexName, OpenIndex>,
     /// Sealed since the last publication.
-    sealed: Vec<Arc<SealedBlock>>,
+    sealed: Vec<Block>,
     /// Memory of all blocks.
     bytes: u64,
     arrivals: u64,
@@ -196,9 +193,16 @@ impl OpenIndex {
 
 impl Writer {
     fn new(options: HotOptions) -> Writer {
-        let block_documents_max = options.block_documents_max.clamp(1, 1 << 16);
+        let block_documents_max = options.block_documents_max.clamp(1, DOCUMENTS_MAX);
         let options = HotOptions { block_documents_max, open_blocks_max: options.open_blocks_max.max(1), ..options };
-        Writer { options, sealer: Sealer::default(), open: HashMap::new(), sealed: Vec::new(), bytes: 0, arrivals: 0 }
+        Writer {
+            sealer: Sealer::new(options.open_blocks_max),
+            options,
+            open: HashMap::new(),
+            sealed: Vec::new(),
+            bytes: 0,
+            arrivals: 0,
+        }
     }
 
     fn add(&mut self, index: IndexName, document: OpenDocument) {
@@ -251,9 +255,9 @@ impl Writer {
         }
     }
 
-    fn keep(&mut self, block: SealedBlock) {
-        self.bytes += block.memory_bytes();
-        self.sealed.push(Arc::new(block));
+    fn keep(&mut self, block: Block) {
+        self.bytes += block.memory_bytes() as u64;
+        self.sealed.push(block);
     }
 }
 

@@ -8,9 +8,12 @@
 //! Shard::open   -> replica.json -> files of the log -> good records -> hot tier -> unproven tail logged again
 //! ```
 //!
+//! What both the hot tier and segments hold is a [`block`].
+//!
 //! What is never so: a record is visible that is not in the log; a record is acknowledged that is not visible; a
 //! damaged byte is deleted.
 
+pub mod block;
 pub mod disk;
 mod error;
 pub mod hot;
@@ -19,6 +22,6 @@ pub mod shard;
 mod view;
 pub mod wal;
 
-pub use error::{AppendError, Corruption, OpenError};
+pub use error::{AppendError, Corruption, OpenError, ReadError};
 pub use shard::{Appended, FsyncMode, Positions, Shard, ShardOptions, ShardStats};
 pub use view::{StoredDocument, View};

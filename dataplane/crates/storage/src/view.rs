@@ -10,9 +10,13 @@ use std::sync::Arc;
 
 use grepzilla_model::{IndexName, SeqNo, ShardId};
 
-use crate::hot::{HotView, OpenTail, SealedBlock, Span, Stamp};
+use crate::block::{Block, Span, Stamp};
+use crate::hot::{HotView, OpenTail};
 
 pub(crate) use superseded::Superseded;
+
+/// Why reading a part of a block cannot fail.
+const IN_MEMORY: &str = "blocks of the hot tier are in memory";
 
 /// An unchanging look at a shard. It keeps what it holds readable as long as it lives.
 #[derive(Debug, Clone)]
@@ -50,7 +54,7 @@ impl View {
     }
 
     /// The blocks of the hot tier, in the order in which they were sealed.
-    pub fn sealed(&self) -> &[Arc<SealedBlock>] {
+    pub fn sealed(&self) -> &[Block] {
         self.hot.sealed()
     }
 
@@ -73,11 +77,16 @@ impl View {
     pub(crate) fn document(&self, seq: SeqNo) -> Option<StoredDocument> {
         let holds = |span: Span| span.seq_min <= seq && seq <= span.seq_max;
         for block in self.sealed().iter().filter(|block| holds(block.span())) {
-            let found = (0..block.document_count()).find(|document| block.stamp(*document).seq == seq);
-            if let Some(document) = found {
-                let id = block.id(document).cloned();
-                let source = block.sources().source(document).to_owned();
-                return Some(StoredDocument { index: block.index().clone(), stamp: block.stamp(document), id, source });
+            let stamps = block.stamps().expect(IN_MEMORY);
+            if let Some(document) = stamps.find(seq) {
+                let id = block.id(document).expect(IN_MEMORY);
+                let source = block.sources().expect(IN_MEMORY).source(document);
+                return Some(StoredDocument {
+                    index: block.index().clone(),
+                    stamp: stamps.stamp(document),
+                    id,
+                    source,
+                });
             }
         }
         for tail in self.open().iter().filter(|tail| holds(tail.span())) {

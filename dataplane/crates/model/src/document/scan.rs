@@ -92,6 +92,19 @@ pub(super) fn simple_escape(letter: u8) -> Option<char> {
     }
 }
 
+/// The letter of the escape of a quote, a backslash or a control character; `None`: it has none and is written `\u00..`.
+pub(super) fn letter_of_escape(byte: u8) -> Option<u8> {
+    match byte {
+        b'"' | b'\\' => Some(byte),
+        0x8 => Some(b'b'),
+        0xC => Some(b'f'),
+        b'\n' => Some(b'n'),
+        b'\r' => Some(b'r'),
+        b'\t' => Some(b't'),
+        _ => None,
+    }
+}
+
 /// Checked JSON without the white space between its tokens.
 pub(super) fn without_white_space(json: &str) -> String {
     let bytes = json.as_bytes();

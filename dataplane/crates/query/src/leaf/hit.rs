@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use grepzilla_model::document::walk_leaves;
-use grepzilla_storage::hot::Stamp;
+use grepzilla_storage::block::Stamp;
 
 use super::page::{Page, Place};
 use super::preview::{Preview, preview};
-use super::scan::{BlockRef, Stop};
+use super::scan::{BlockRef, IN_MEMORY, Stop};
 use super::{LeafHit, LeafMetrics, LeafRequest};
 use crate::clock::{Clock, Expired};
 use crate::{CompiledQuery, SortKey};
@@ -28,7 +28,9 @@ pub(super) fn assemble(
     }
     let mut hits: Vec<Option<LeafHit>> = places.iter().map(|_| None).collect();
     let mut outcome = Ok(());
-    for (block, documents) in by_block {
+    for (block, mut documents) in by_block {
+        // Documents are put together fastest in their own order.
+        documents.sort_unstable_by_key(|(_, document)| *document);
         let assembler = Assembler { request, clock };
         if assembler.block(blocks[block], &documents, &mut hits).is_err() {
             outcome = Err(Stop::Deadline);
@@ -55,10 +57,10 @@ impl Assembler<'_> {
         match block {
             BlockRef::Sealed(block) => {
                 self.clock.look()?;
-                let sources = block.sources();
+                let (mut sources, stamps) = (block.sources().expect(IN_MEMORY), block.stamps().expect(IN_MEMORY));
                 for (position, document) in documents {
-                    let mut hit = self.hit(block.stamp(*document), block.index(), sources.source(*document))?;
-                    hit.id = block.id(*document).cloned();
+                    let mut hit = self.hit(stamps.stamp(*document), block.index(), &sources.source(*document))?;
+                    hit.id = block.id(*document).expect(IN_MEMORY);
                     hits[*position] = Some(hit);
                 }
             }

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use grepzilla_model::document::walk_leaves;
 use grepzilla_model::fold::fold_into;
-use grepzilla_storage::hot::Spelling;
+use grepzilla_storage::block::Spelling;
 
 use super::skim::Skim;
 use crate::CompiledQuery;

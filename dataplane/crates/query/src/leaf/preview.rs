@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use grepzilla_model::fold::FoldMap;
-use grepzilla_storage::hot::Spelling;
+use grepzilla_storage::block::Spelling;
 
 use crate::clock::{Clock, Expired};
 use crate::matcher::Matcher;

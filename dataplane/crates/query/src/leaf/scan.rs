@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use grepzilla_storage::View;
-use grepzilla_storage::hot::{OpenTail, SealedBlock, Span, Stamp};
+use grepzilla_storage::block::{Block, Span, Stamp};
+use grepzilla_storage::hot::OpenTail;
 
 use super::open::Reader;
 use super::page::{Page, Place};
@@ -11,6 +12,9 @@ use super::sealed::Evaluation;
 use super::{LeafMetrics, LeafRequest};
 use crate::clock::{Clock, Expired};
 use crate::{Order, Rank, SortKey};
+
+/// Why reading a part of a block cannot fail.
+pub(super) const IN_MEMORY: &str = "blocks of the hot tier are in memory";
 
 /// Why a search ended early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +32,7 @@ impl From<Expired> for Stop {
 /// A block of either kind.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum BlockRef<'a> {
-    Sealed(&'a SealedBlock),
+    Sealed(&'a Block),
     Open(&'a OpenTail),
 }
 
@@ -130,7 +134,7 @@ impl<'a> Scan<'a> {
         (self.page, self.metrics, self.total)
     }
 
-    fn sealed(&mut self, position: usize, block: &SealedBlock) -> Result<(), Stop> {
+    fn sealed(&mut self, position: usize, block: &Block) -> Result<(), Stop> {
         let mut evaluation = Evaluation::new(self.request.query, block, self.clock);
         let documents = evaluation.documents();
         self.metrics.bytes_read += evaluation.bytes_read();
@@ -139,8 +143,9 @@ impl<'a> Scan<'a> {
             self.candidates(documents.count() as u64);
             return Ok(());
         }
+        let stamps = block.stamps().expect(IN_MEMORY);
         for document in documents.iter() {
-            let stamp = block.stamp(document);
+            let stamp = stamps.stamp(document);
             if self.is_asked_for(stamp) {
                 self.found(stamp, Place { block: position, document });
             }
@@ -149,7 +154,7 @@ impl<'a> Scan<'a> {
     }
 
     /// Whether all documents of the block are asked for and none can enter the page.
-    fn is_counted_only(&self, block: &SealedBlock) -> bool {
+    fn is_counted_only(&self, block: &Block) -> bool {
         let (span, time) = (block.span(), self.request.query.time);
         let in_time = time.contains(span.time_min) && time.contains(span.time_max);
         in_time

@@ -1,7 +1,8 @@
 //! Which documents of a sealed block a query asks for: sets of documents, combined as the tree says.
 
-use grepzilla_storage::hot::{SealedBlock, Spelling};
+use grepzilla_storage::block::{Block, Spelling, UnitValues};
 
+use super::scan::IN_MEMORY;
 use crate::CompiledQuery;
 use crate::bits::Bits;
 use crate::clock::{Clock, Expired};
@@ -12,13 +13,13 @@ use crate::matcher::Matcher;
 #[derive(Debug)]
 pub(super) struct Evaluation<'a> {
     query: &'a CompiledQuery,
-    block: &'a SealedBlock,
+    block: &'a Block,
     clock: &'a Clock,
     bytes_read: u64,
 }
 
 impl<'a> Evaluation<'a> {
-    pub(super) fn new(query: &'a CompiledQuery, block: &'a SealedBlock, clock: &'a Clock) -> Evaluation<'a> {
+    pub(super) fn new(query: &'a CompiledQuery, block: &'a Block, clock: &'a Clock) -> Evaluation<'a> {
         Evaluation { query, block, clock, bytes_read: 0 }
     }
 
@@ -77,33 +78,50 @@ impl<'a> Evaluation<'a> {
     }
 
     fn matching(&mut self, matcher: &Matcher, field: Option<&str>) -> Result<Bits, Expired> {
-        let (block, mut documents) = (self.block, Bits::none(self.block.document_count()));
-        for run in block.values(matcher.spelling(), field) {
-            self.bytes_read += run.bytes().len() as u64;
-            matcher.scan(&run, self.clock, |place| {
-                block
-                    .documents_of(run.number(place))
-                    .iter()
-                    .for_each(|document| documents.insert(usize::from(*document)));
-            })?;
+        let mut documents = Bits::none(self.block.document_count());
+        for (unit_no, values) in self.units(field) {
+            let (unit, mut matching) = (self.block.unit(unit_no).expect(IN_MEMORY), Vec::new());
+            for run in unit.runs(matcher.spelling(), values) {
+                self.bytes_read += run.bytes().len() as u64;
+                matcher.scan(&run, self.clock, |place| matching.push(run.number(place) as u32))?;
+            }
+            self.add_holders(unit_no, &matching, &mut documents);
         }
         Ok(documents)
     }
 
     /// The documents with a value in a column that passes.
     fn having(&mut self, field: Option<&str>, passes: impl Fn(&str) -> bool) -> Result<Bits, Expired> {
-        let (block, mut documents) = (self.block, Bits::none(self.block.document_count()));
-        for run in block.values(Spelling::Written, field) {
-            self.bytes_read += run.bytes().len() as u64;
-            for place in 0..run.value_count() {
-                self.clock.tick()?;
-                let value = std::str::from_utf8(&run.bytes()[run.range(place)]).expect("values are text");
-                if passes(value) {
-                    let holders = block.documents_of(run.number(place));
-                    holders.iter().for_each(|document| documents.insert(usize::from(*document)));
+        let mut documents = Bits::none(self.block.document_count());
+        for (unit_no, values) in self.units(field) {
+            let (unit, mut passing) = (self.block.unit(unit_no).expect(IN_MEMORY), Vec::new());
+            for run in unit.runs(Spelling::Written, values) {
+                self.bytes_read += run.bytes().len() as u64;
+                for place in 0..run.value_count() {
+                    self.clock.tick()?;
+                    let value = std::str::from_utf8(&run.bytes()[run.range(place)]).expect("values are text");
+                    if passes(value) {
+                        passing.push(run.number(place) as u32);
+                    }
                 }
             }
+            self.add_holders(unit_no, &passing, &mut documents);
         }
         Ok(documents)
+    }
+
+    /// The units to search, and which of their values.
+    fn units(&self, field: Option<&str>) -> Vec<(usize, UnitValues)> {
+        let Some(field) = field else {
+            return (0..self.block.unit_count()).map(|unit| (unit, UnitValues::All)).collect();
+        };
+        let columns = self.block.columns().expect(IN_MEMORY);
+        let column = columns.find(field).into_iter();
+        column.map(|column| (columns.unit_of(column), columns.values_of(column))).collect()
+    }
+
+    fn add_holders(&self, unit: usize, values: &[u32], documents: &mut Bits) {
+        let held = self.block.documents_with(unit, values, &mut |document| documents.insert(document));
+        held.expect(IN_MEMORY);
     }
 }

@@ -3,7 +3,7 @@
 //! It is sound where the source spells every text as the leaf does: all ASCII, no `\u` escapes, and a literal without the characters
 //! that other escapes stand for. Then a leaf that has the literal shows it in the source too. Elsewhere it says nothing.
 
-use grepzilla_storage::hot::Spelling;
+use grepzilla_storage::block::Spelling;
 use memchr::memmem::{self, Finder};
 
 use crate::compiled::{Condition, Test};

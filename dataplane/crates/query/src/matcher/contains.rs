@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use grepzilla_model::fold::fold;
-use grepzilla_storage::hot::{Spelling, ValueRun};
+use grepzilla_storage::block::{Spelling, ValueRun};
 use memchr::memmem::Finder;
 
 use crate::QueryError;

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use grepzilla_storage::hot::{Spelling, ValueRun};
+use grepzilla_storage::block::{Spelling, ValueRun};
 use memchr::memmem::Finder;
 
 use super::contains::spelled;

@@ -12,7 +12,7 @@ mod syntax;
 
 use std::ops::Range;
 
-use grepzilla_storage::hot::ValueRun;
+use grepzilla_storage::block::ValueRun;
 use regex_automata::Input;
 use regex_automata::meta;
 use regex_syntax::hir::Hir;

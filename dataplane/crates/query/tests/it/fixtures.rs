@@ -31,6 +31,11 @@ impl Sample {
     pub(crate) fn new(seq: u64, time: i64, index: &'static str, source: String) -> Sample {
         Sample { seq, time, index, leaves: leaves(&source), source }
     }
+
+    /// Its explicit id.
+    pub(crate) fn id(&self) -> Option<&str> {
+        self.leaves.iter().find(|leaf| leaf.path == "_id").map(|leaf| leaf.written.as_str())
+    }
 }
 
 /// The seed of this run: `GREPZILLA_SEED`, or a new one. It is printed, so that a failure can be had again.
@@ -47,6 +52,9 @@ pub(crate) fn samples(random: &mut StdRng, first: u64, count: u64) -> Vec<Sample
 
 fn sample(random: &mut StdRng, seq: u64) -> Sample {
     let mut members = serde_json::Map::new();
+    if seq.is_multiple_of(3) {
+        members.insert("_id".to_owned(), format!("id-{seq}").into());
+    }
     for key in ["message", "text", "text2", "host", "tags", "a.b", "rows", "n", "when", "big", "flag", "none"] {
         if random.random_bool(0.5) {
             members.insert(key.to_owned(), member(random, key));
@@ -187,7 +195,7 @@ fn record(sample: &Sample) -> Record {
         kind: RecordKind::Put,
         bucket: Bucket(0),
         index: IndexName::new(sample.index).expect("a good name"),
-        id: sample.seq.is_multiple_of(3).then(|| format!("id-{}", sample.seq).into()),
+        id: document.id().cloned(),
         time: TimeNs(sample.time),
         source: document.into_source().into_bytes().into(),
     }

@@ -6,15 +6,19 @@
 use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
-use grepzilla_model::IndexName;
+use grepzilla_model::{Bucket, IndexName, TimeNs};
 
-use super::{Span, Stamp};
+use crate::block::{Span, Stamp};
 
 /// A document that no column holds yet.
 #[derive(Debug)]
 pub struct OpenDocument {
     /// Where it stands.
     pub stamp: Stamp,
+    /// Where it belongs.
+    pub bucket: Bucket,
+    /// When it was received.
+    pub received: TimeNs,
     /// Its explicit `_id`.
     pub id: Option<Arc<str>>,
     pub(super) source: Arc<[u8]>,

@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use grepzilla_model::Bucket;
-use grepzilla_model::document::walk_leaves;
-use grepzilla_model::fold::fold;
 
 use super::*;
 
@@ -34,91 +32,15 @@ fn insert(tier: &HotTier, first: u64, records: Vec<Record>) {
 fn sources(view: &HotView) -> BTreeMap<SeqNo, String> {
     let mut all = BTreeMap::new();
     for block in view.sealed() {
-        let sources = block.sources();
+        let (mut sources, stamps) = (block.sources().expect("in memory"), block.stamps().expect("in memory"));
         for document in 0..block.document_count() {
-            all.insert(block.stamp(document).seq, sources.source(document).to_owned());
+            all.insert(stamps.stamp(document).seq, sources.source(document));
         }
     }
     for tail in view.open() {
         all.extend(tail.documents().map(|document| (document.stamp.seq, document.source().into_owned())));
     }
     all
-}
-
-/// All (document, value) pairs that the dictionary of a block knows, for a field or for all.
-fn holdings(block: &SealedBlock, spelling: Spelling, field: Option<&str>) -> Vec<(usize, String)> {
-    let mut holdings = Vec::new();
-    for run in block.values(spelling, field) {
-        for place in 0..run.value_count() {
-            let range = run.range(place);
-            assert_eq!(run.bytes()[range.end], 0xFF);
-            for offset in range.start..=range.end {
-                assert_eq!(run.value_at(offset, 0), place);
-                assert_eq!(run.value_at(offset, place), place);
-            }
-            let value = std::str::from_utf8(&run.bytes()[range]).expect("values are text");
-            let documents = block.documents_of(run.number(place));
-            assert!(documents.is_sorted_by(|one, next| one < next));
-            holdings.extend(documents.iter().map(|document| (usize::from(*document), value.to_owned())));
-        }
-    }
-    holdings.sort();
-    holdings
-}
-
-/// The same, from the documents.
-fn leaves(sources: &[&str], spelling: Spelling, field: Option<&str>) -> Vec<(usize, String)> {
-    let mut leaves = Vec::new();
-    for (document, source) in sources.iter().enumerate() {
-        walk_leaves(source, |path, value| {
-            if field.is_none_or(|field| field == path) {
-                let value = if spelling == Spelling::Folded { fold(value).into_owned() } else { value.to_owned() };
-                leaves.push((document, format!("{path}\0{value}")));
-            }
-            std::ops::ControlFlow::Continue(())
-        });
-    }
-    leaves.sort();
-    leaves.dedup();
-    let mut leaves: Vec<_> = leaves
-        .into_iter()
-        .map(|(document, leaf)| (document, leaf.split_once('\0').expect("joined above").1.to_owned()))
-        .collect();
-    leaves.sort();
-    leaves
-}
-
-const MIXED: [&str; 6] = [
-    r#"{"a":"Zażółć","b":{"c":[1,2,1,{"d":"x"}]},"e":true,"f":""}"#,
-    r#"{"a":"zażółć","b":{"c":[2,{"d":"X"}]},"e":null}"#,
-    r#"{}"#,
-    r#"{"f":"","a":"кошки","z":"КОШКИ","b":{"c":"1"}}"#,
-    r#"{"a":"plain","b.c":"Dotted","text":"one","text2":"two"}"#,
-    r#"{"a":"plain","e":"true","f":"\u0000\n"}"#,
-];
-
-#[test]
-fn a_sealed_block_holds_the_leaves_of_its_documents_in_both_spellings() {
-    let tier = HotTier::new(ShardId(1), options(MIXED.len(), 1 << 20, 4));
-    insert(&tier, 1, MIXED.iter().map(|source| put("main", source)).collect());
-    insert(&tier, 7, vec![put("main", "{}")]);
-    let view = tier.view();
-    let block = &view.sealed()[0];
-    for spelling in [Spelling::Written, Spelling::Folded] {
-        // Values whose spellings differ only in case are two values, each with its documents.
-        let paths = ["a", "b.c", "b.c.d", "b\\.c", "e", "f", "text", "text2", "z"];
-        for field in paths.map(Some) {
-            assert_eq!(holdings(block, spelling, field), leaves(&MIXED, spelling, field), "{spelling:?} {field:?}");
-        }
-        for missing in ["b", "", "tex", "zz"] {
-            assert_eq!(holdings(block, spelling, Some(missing)), []);
-        }
-        let mut all: Vec<_> = paths.iter().flat_map(|path| leaves(&MIXED, spelling, Some(path))).collect();
-        all.sort();
-        assert_eq!(holdings(block, spelling, None), all);
-    }
-    let ascii: Vec<bool> = block.values(Spelling::Written, Some("a")).map(|run| run.is_ascii()).collect();
-    assert_eq!(ascii, [true, false, false]);
 }
 
 #[test]
@@ -164,7 +86,8 @@ fn bounds_of_blocks_and_tails_are_those_of_their_documents() {
     };
     assert_eq!(view.sealed()[0].span(), span(-2, 9, 10, 12));
     assert_eq!(view.open()[0].span(), span(4, 6, 13, 14));
-    assert_eq!(view.sealed()[0].stamp(1), Stamp { time: TimeNs(-2), seq: SeqNo(11), epoch: Epoch(3) });
+    let stamps = view.sealed()[0].stamps().expect("in memory");
+    assert_eq!(stamps.stamp(1), Stamp { time: TimeNs(-2), seq: SeqNo(11), epoch: Epoch(3) });
 }
 
 #[test]

@@ -85,9 +85,9 @@ pub(crate) fn documents(view: &View) -> BTreeMap<SeqNo, String> {
         assert_eq!(found.insert(seq, source.to_owned()), None, "position {seq} is visible twice");
     };
     for block in view.sealed() {
-        let sources = block.sources();
+        let (mut sources, stamps) = (block.sources().expect("in memory"), block.stamps().expect("in memory"));
         for document in 0..block.document_count() {
-            add(block.stamp(document).seq, sources.source(document));
+            add(stamps.stamp(document).seq, &sources.source(document));
         }
     }
     for tail in view.open() {

@@ -28,12 +28,12 @@ pub struct Span {
 
 impl Span {
     /// The bounds of one document.
-    pub(super) fn of(stamp: Stamp) -> Span {
+    pub(crate) fn of(stamp: Stamp) -> Span {
         Span { time_min: stamp.time, time_max: stamp.time, seq_min: stamp.seq, seq_max: stamp.seq }
     }
 
     /// Takes another document in.
-    pub(super) fn widen(&mut self, stamp: Stamp) {
+    pub(crate) fn widen(&mut self, stamp: Stamp) {
         self.time_min = self.time_min.min(stamp.time);
         self.time_max = self.time_max.max(stamp.time);
         self.seq_min = self.seq_min.min(stamp.seq);

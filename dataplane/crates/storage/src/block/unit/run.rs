@@ -1,0 +1,60 @@
+//! Values of a unit that stand together.
+
+use std::ops::Range;
+
+/// Distinct values that stand together, in one spelling.
+#[derive(Debug, Clone, Copy)]
+pub struct ValueRun<'a> {
+    bytes: &'a [u8],
+    ends: &'a [u32],
+    base: usize,
+    first_number: usize,
+    is_ascii: bool,
+}
+
+impl<'a> ValueRun<'a> {
+    /// The values of `buffer` that begin at `base` and whose 0xFF stand at `ends`.
+    pub(super) fn new(
+        buffer: &'a [u8],
+        ends: &'a [u32],
+        base: usize,
+        first_number: usize,
+        is_ascii: bool,
+    ) -> ValueRun<'a> {
+        let end = ends.last().map_or(base, |end| *end as usize + 1);
+        ValueRun { bytes: &buffer[base..end], ends, base, first_number, is_ascii }
+    }
+
+    /// The values, each followed by 0xFF.
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// Whether all values are ASCII as written.
+    pub fn is_ascii(&self) -> bool {
+        self.is_ascii
+    }
+
+    /// How many values there are.
+    pub fn value_count(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// The value, by its place in this run, that holds the byte at `offset`; its 0xFF belongs to it. `from`: a place that is not
+    /// behind it, 0 always being right.
+    pub fn value_at(&self, offset: usize, from: usize) -> usize {
+        let position = self.base + offset;
+        from + self.ends[from..].partition_point(|end| (*end as usize) < position)
+    }
+
+    /// Where the value at a place of this run stands in [`ValueRun::bytes`], without its 0xFF.
+    pub fn range(&self, place: usize) -> Range<usize> {
+        let start = if place == 0 { 0 } else { self.ends[place - 1] as usize + 1 - self.base };
+        start..self.ends[place] as usize - self.base
+    }
+
+    /// The number in its unit of the value at a place of this run.
+    pub fn number(&self, place: usize) -> usize {
+        self.first_number + place
+    }
+}
