@@ -24,6 +24,7 @@ pub use error::ClientError;
 pub use retry::Retry;
 
 mod error;
+mod named;
 mod retry;
 
 /// The longest wait for a connection.
@@ -120,13 +121,22 @@ impl Client {
         };
         let is_known_again = documents.idempotency_key.is_some();
         let retryable = |error: &ClientError| error.may_pass() && (is_known_again || error.nothing_was_done());
-        self.retry
-            .run(retryable, async || {
-                let answer = self.send(&request).await?;
-                // Whatever the status: an answer of this form speaks of documents, any other of the request as a whole.
-                answer.parse().map_err(|_| answer.refusal())
-            })
-            .await
+        let mut in_part = None;
+        let outcome = self.retry.run(retryable, async || {
+            let answer = self.send(&request).await?;
+            // Whatever the status: an answer of this form speaks of documents, any other of the request as a whole.
+            let response: IngestResponse = answer.parse().map_err(|_| answer.refusal())?;
+            if is_known_again && response.error.is_some() && answer.refusal().may_pass() {
+                // Some shards took their part and answer a repeat as they did before, the others may take theirs.
+                in_part = Some(response);
+                return Err(answer.refusal());
+            }
+            Ok(response)
+        });
+        match outcome.await {
+            Err(_) if in_part.is_some() => Ok(in_part.expect("just seen")),
+            outcome => outcome,
+        }
     }
 
     /// Searches.

@@ -1,22 +1,24 @@
-//! `gz inspect`: the files of a shard as people look at them.
+//! `gz inspect`: what a shard is made of, as people look at it.
 //!
-//! No node is asked, nothing is changed and no lock is taken, so a folder in use can be looked at.
+//! Nothing is changed. Of files, none is locked, so a folder in use can be looked at.
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
 
 use crate::Outcome;
 
+mod manifest;
 mod wal;
 
-/// Look into the files of a shard: every frame, every record, and whatever is damaged.
+/// Look into a shard: every frame and record of its log, its segments, and whatever is damaged.
 ///
 /// Files are only read, and no lock is taken: the node that has them may be running.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
   gz inspect wal /var/lib/grepzilla/shards/0
-  gz inspect wal --records /var/lib/grepzilla/shards/0/0000000000000001-0000000000000002.wal")]
+  gz inspect wal --records /var/lib/grepzilla/shards/0/0000000000000001-0000000000000002.wal
+  gz inspect manifest")]
 pub(crate) struct InspectArguments {
     #[command(subcommand)]
     what: What,
@@ -25,11 +27,13 @@ pub(crate) struct InspectArguments {
 #[derive(Debug, Subcommand)]
 enum What {
     Wal(wal::WalArguments),
+    Manifest(manifest::ManifestArguments),
 }
 
 /// Runs the command.
 pub(crate) fn run(arguments: &InspectArguments) -> Result<Outcome> {
     match &arguments.what {
         What::Wal(arguments) => wal::run(arguments),
+        What::Manifest(arguments) => crate::online(manifest::run(arguments)),
     }
 }

@@ -9,11 +9,13 @@ use std::process::ExitCode;
 use clap::{Args, ColorChoice, Parser, Subcommand};
 use grepzilla_api::client::{Client, Retry};
 
+mod delete;
 mod inspect;
 mod manual;
 mod put;
 mod search;
 mod status;
+mod table;
 mod text;
 
 /// Put documents into Grepzilla, find them again, and see how it is.
@@ -48,6 +50,7 @@ The node is --url, or GREPZILLA_URL, or http://127.0.0.1:7300.
 enum Command {
     Put(put::PutArguments),
     Search(search::SearchArguments),
+    Delete(delete::DeleteArguments),
     Status(status::StatusArguments),
     Inspect(inspect::InspectArguments),
     Completions(manual::CompletionsArguments),
@@ -106,6 +109,7 @@ fn run(command: Command) -> anyhow::Result<Outcome> {
     match command {
         Command::Put(arguments) => online(put::run(arguments)),
         Command::Search(arguments) => online(search::run(arguments)),
+        Command::Delete(arguments) => online(delete::run(arguments)),
         Command::Status(arguments) => online(status::run(arguments)),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Completions(arguments) => manual::completions(&arguments),

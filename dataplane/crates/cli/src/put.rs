@@ -1,7 +1,7 @@
 //! `gz put`: documents from files or standard input into a node, in batches, several at once.
 //!
-//! A batch is sent again only when it certainly was not written; one whose fate is unknown ends the work and is named
-//! with its lines, because only the user knows whether a document that is there twice does harm.
+//! Each batch has an Idempotency-Key, the same for every attempt, by which nodes know it again: an attempt whose answer was
+//! lost is repeated without harm. A batch whose fate stays unknown ends the work and is named with its lines.
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -47,6 +47,9 @@ pub(crate) struct PutArguments {
     /// What an acknowledgement waits for
     #[arg(long, value_enum, default_value = "quorum")]
     ack: AckArgument,
+    /// A name for this work: done again within a day with the same name, files and sizes, it adds nothing twice
+    #[arg(long, value_name = "NAME", value_parser = key_of)]
+    key: Option<String>,
     #[command(flatten)]
     node: NodeArguments,
 }
@@ -56,7 +59,19 @@ Examples:
   gz put events.jsonl
   gz put --index audit 2026-11-*.jsonl.gz
   journalctl -o json -n 1000 | gz put --index journal
-  gz put --parallel 1 changes.jsonl     later versions of an _id stay later";
+  gz put --parallel 1 changes.jsonl     later versions of an _id stay later
+  gz put --key nightly-17 events.jsonl  may be repeated as often as need be";
+
+/// The longest `--key`; a node takes no key of more than 512 bytes.
+const KEY_BYTES_MAX: usize = 256;
+
+fn key_of(text: &str) -> Result<String, String> {
+    let visible = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
+    match visible && text.len() <= KEY_BYTES_MAX {
+        true => Ok(text.to_owned()),
+        false => Err(format!("a name has 1 to {KEY_BYTES_MAX} visible ASCII characters")),
+    }
+}
 
 /// What an acknowledgement waits for.
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -80,13 +95,13 @@ pub(crate) async fn run(arguments: PutArguments) -> Result<Outcome> {
     let mut report = Report::new(sources.iter().map(Source::bytes).sum(), Arc::clone(&read));
     let parameters = arguments.parameters();
     let stop = AtomicBool::new(false);
-    let run = Uuid::now_v7();
+    let key = arguments.key.clone().unwrap_or_else(|| format!("gz-{}", Uuid::now_v7()));
 
-    let (client, parameters) = (&client, &parameters);
+    let (client, parameters, key) = (&client, &parameters, &key);
     let batches = batches(sources, arguments.batch_bytes as usize, read, &stop).enumerate();
     let mut answers = Box::pin(
         batches
-            .map(|(number, batch)| async move { send(client, parameters, batch?, format!("gz-{run}-{number}")).await })
+            .map(|(number, batch)| async move { send(client, parameters, batch?, format!("{key}-{number}")).await })
             .buffer_unordered(usize::from(arguments.parallel)),
     );
     let mut failure = None;
@@ -129,7 +144,7 @@ impl PutArguments {
 
 /// Whether another batch may fare better: this one is too large or is not JSON, while a node that is away stays away.
 fn speaks_of_the_batch(error: &ClientError) -> bool {
-    matches!(error, ClientError::Refused { status, .. } if matches!(status.as_u16(), 400 | 413 | 422))
+    matches!(error, ClientError::Refused { status, .. } if matches!(status.as_u16(), 400 | 409 | 413 | 422))
 }
 
 async fn send(

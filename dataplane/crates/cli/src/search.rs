@@ -3,9 +3,9 @@
 use std::io::Write;
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Args;
-use grepzilla_api::search::{Order, Page, SearchRequest, SearchResponse, TimeRange};
+use grepzilla_api::search::{Order, Page, QueryNode, SearchRequest, SearchResponse, TimeRange};
 use jiff::Timestamp;
 
 use crate::text::printable;
@@ -24,7 +24,8 @@ mod render;
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct SearchArguments {
     /// What to find
-    pattern: String,
+    #[arg(required_unless_present = "query")]
+    pattern: Option<String>,
     /// PATTERN is text, every character as it is; this is the default
     #[arg(long, group = "form")]
     contains: bool,
@@ -34,6 +35,12 @@ pub(crate) struct SearchArguments {
     /// PATTERN is a regular expression in the syntax of Rust's regex; `^` and `$` are the ends of a value, accents count
     #[arg(long, short = 'e', group = "form")]
     regex: bool,
+    /// PATTERN is a whole value
+    #[arg(long, short = 'x', group = "form")]
+    exact: bool,
+    /// A tree of conditions as JSON, instead of PATTERN; or @FILE that holds it, and @- for standard input
+    #[arg(long, short, value_name = "JSON", group = "form", conflicts_with = "pattern")]
+    query: Option<String>,
     /// Look in one field only, named by its path: user.name
     #[arg(long, short, value_name = "PATH")]
     field: Option<String>,
@@ -66,14 +73,18 @@ pub(crate) struct SearchArguments {
     node: NodeArguments,
 }
 
-const EXAMPLES: &str = "\
-Examples:
+const EXAMPLES: &str = r#"Examples:
   gz search 'connection refused'
   gz search --wildcard 'user=*admin' --since 2h
-  gz search --regex '\\berror (4\\d\\d|5\\d\\d)\\b' --field message
+  gz search --regex '\berror (4\d\d|5\d\d)\b' --field message
   gz search --case-sensitive ERROR --since 2026-11-01 --until 2026-11-02
-  gz search timeout --count
-  gz search timeout --json | jq '.hits[].source'";
+  gz search --exact 404 --field http.status --count
+  gz search --query '{"all": [{"contains": "timeout"}, {"not": {"exact": "dev", "field": "env"}}]}'
+  gz search --query @slow.json --since 1h
+  gz search timeout --json | jq '.hits[].source'
+
+A condition of --query is one of all, any and not (of further conditions), contains, exact, wildcard and regex (each with
+field and case_sensitive, if need be), exists (a field), and range: {"field", and of gt, gte, lt, lte what is needed}."#;
 
 /// Runs the command.
 pub(crate) async fn run(arguments: SearchArguments) -> Result<Outcome> {
@@ -128,12 +139,28 @@ impl SearchArguments {
             &mut request.wildcard
         } else if self.regex {
             &mut request.regex
+        } else if self.exact {
+            &mut request.exact
         } else {
             &mut request.contains
         };
-        *form = Some(self.pattern.clone());
+        form.clone_from(&self.pattern);
+        request.query = self.query.as_deref().map(query).transpose()?;
         Ok(request)
     }
+}
+
+/// Reads a tree of conditions, or the file that holds it.
+fn query(text: &str) -> Result<QueryNode> {
+    let file = text.strip_prefix('@');
+    let read = match file {
+        None => Ok(text.to_owned()),
+        Some("-") => std::io::read_to_string(std::io::stdin()),
+        Some(path) => std::fs::read_to_string(path),
+    };
+    let name = file.unwrap_or("--query");
+    let json = read.with_context(|| format!("cannot read {name}"))?;
+    serde_json::from_str(&json).with_context(|| format!("{name} is no query"))
 }
 
 #[cfg(test)]
@@ -158,7 +185,26 @@ mod tests {
         let regex = request(&["--regex", "a.b", "--case-sensitive", "--field", "x.y", "-i", "m", "-i", "n"]);
         assert_eq!((regex.regex.as_deref(), regex.contains, regex.case_sensitive), (Some("a.b"), None, true));
         assert_eq!((regex.field.as_deref(), regex.index), (Some("x.y"), Some(vec!["m".to_owned(), "n".to_owned()])));
+        assert_eq!(request(&["--exact", "404"]).exact.as_deref(), Some("404"));
         assert!(Arguments::try_parse_from(["gz", "search", "--regex", "--wildcard", "a"]).is_err());
+        assert!(Arguments::try_parse_from(["gz", "search"]).is_err());
+        assert!(Arguments::try_parse_from(["gz", "search", "a", "--query", "{}"]).is_err());
+    }
+
+    #[test]
+    fn a_tree_comes_from_the_command_line_or_from_a_file() {
+        let text = r#"{"any": [{"contains": "a"}, {"not": {"exists": "b.c"}}]}"#;
+        let given = request(&["--query", text]);
+        assert_eq!(
+            serde_json::to_value(&given.query).expect("JSON"),
+            serde_json::from_str::<serde_json::Value>(text).expect("JSON")
+        );
+        assert_eq!(given.contains, None);
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), text).expect("written");
+        assert_eq!(request(&["--query", &format!("@{}", file.path().display())]), given);
+        let error = query(r#"{"contians": "a"}"#).expect_err("no such condition");
+        assert!(format!("{error:#}").contains("--query is no query: unknown field `contians`"), "{error:#}");
     }
 
     #[test]

@@ -6,11 +6,9 @@ use anyhow::Result;
 use clap::Args;
 use grepzilla_api::status::{ClusterStatus, ShardStatus};
 
-use crate::status::table::table;
+use crate::table::table;
 use crate::text::printable;
 use crate::{NodeArguments, Outcome};
-
-mod table;
 
 /// Show the nodes and shards of the cluster.
 ///

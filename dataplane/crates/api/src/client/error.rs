@@ -28,6 +28,12 @@ pub enum ClientError {
         /// What was given.
         key: String,
     },
+    /// The id cannot stand in a path.
+    #[error("{id:?} cannot be asked for: it has no place in a URL")]
+    Id {
+        /// What was given.
+        id: String,
+    },
     /// The client could not be made, for example because the machine has no certificates.
     #[error("cannot prepare connections")]
     Setup {
@@ -78,6 +84,7 @@ impl ClientError {
         match self {
             ClientError::Address { .. }
             | ClientError::Key { .. }
+            | ClientError::Id { .. }
             | ClientError::Setup { .. }
             | ClientError::Unreachable { .. } => true,
             ClientError::Refused { status, error, .. } => {
@@ -98,6 +105,7 @@ impl ClientError {
             }
             ClientError::Address { .. }
             | ClientError::Key { .. }
+            | ClientError::Id { .. }
             | ClientError::Setup { .. }
             | ClientError::Malformed { .. } => false,
         }

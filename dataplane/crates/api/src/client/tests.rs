@@ -123,6 +123,27 @@ async fn a_batch_with_a_key_is_sent_again_whatever_became_of_it() {
 }
 
 #[tokio::test]
+async fn a_batch_that_only_some_shards_took_is_sent_again_to_reach_the_others() {
+    let in_part = |appended: u64| {
+        let error = json!({"code": "queue_full", "message": "full"});
+        let body = json!({"ok": false, "appended": appended, "hot_added": appended, "idempotent": false, "segment": null,
+                          "errors": [], "error": error, "trace_id": "t"});
+        Reply::Answer(503, "", body)
+    };
+    let server = Server::replying(vec![in_part(1), taken()]).await;
+    assert!(ingest(&server).await.expect("taken in the end").ok);
+    assert_eq!(server.requests().len(), 2);
+    // The last that was heard of documents counts, whatever came after it.
+    let server = Server::replying(vec![in_part(1), in_part(2), refused(503, "starting")]).await;
+    let answer = ingest(&server).await.expect("an answer that speaks of documents");
+    assert_eq!((answer.ok, answer.appended), (false, 2));
+    // Without a key the shards that took their part would take it twice.
+    let server = Server::replying(vec![in_part(1), taken()]).await;
+    assert!(!ingest_without_key(&server).await.expect("an answer").ok);
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[tokio::test]
 async fn a_batch_without_a_key_whose_answer_is_lost_is_not_sent_again() {
     let server = Server::replying(vec![Reply::HangUp, taken()]).await;
     let error = ingest_without_key(&server).await.expect_err("no answer");
@@ -157,7 +178,7 @@ async fn whatever_speaks_of_documents_is_an_answer_and_anything_else_is_an_error
     let replies = vec![partial(400, 0, "depth"), partial(503, 1, "no_leader"), refused(400, "malformed_body")];
     let server = Server::replying(replies).await;
     assert_eq!(ingest(&server).await.expect("none is valid").errors[0].code, "depth");
-    let answer = ingest(&server).await.expect("one of two shards took its part");
+    let answer = ingest_without_key(&server).await.expect("one of two shards took its part");
     assert_eq!((answer.appended, answer.errors[0].code.as_str()), (1, "no_leader"));
     let error = ingest(&server).await.expect_err("refused as a whole");
     assert!(matches!(&error, ClientError::Refused { error, .. } if error.code == "malformed_body"), "{error:?}");

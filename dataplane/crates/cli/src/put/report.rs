@@ -21,6 +21,8 @@ pub(super) struct Report {
     read: Arc<AtomicU64>,
     started: Instant,
     taken: u64,
+    /// How many of them were there already, under the key of their batch.
+    repeated: u64,
     taken_bytes: u64,
     refused: u64,
 }
@@ -35,12 +37,13 @@ impl Report {
         };
         bar.set_style(ProgressStyle::with_template(template).expect("the template is well formed"));
         bar.enable_steady_tick(Duration::from_millis(200));
-        Report { bar, read, started: Instant::now(), taken: 0, taken_bytes: 0, refused: 0 }
+        Report { bar, read, started: Instant::now(), taken: 0, repeated: 0, taken_bytes: 0, refused: 0 }
     }
 
     /// A batch was answered: some or all of its documents were taken.
     pub(super) fn answered(&mut self, batch: &Batch, answer: &IngestResponse) {
         self.taken += answer.appended;
+        self.repeated += if answer.idempotent { answer.appended } else { 0 };
         self.taken_bytes += batch.body.len() as u64;
         for error in &answer.errors {
             self.refuse(1, &format!("{}: {}", batch.place_of(error.index), sentence(error)));
@@ -77,8 +80,12 @@ impl Report {
         let took = self.started.elapsed();
         let rate = |amount: f64| amount / took.as_secs_f64().max(1e-9);
         let refused = if self.refused > 0 { format!(", {} refused", thousands(self.refused)) } else { String::new() };
+        let repeated = match self.repeated {
+            0 => String::new(),
+            repeated => format!(" ({} of them before)", thousands(repeated)),
+        };
         anstream::println!(
-            "{} taken{refused}: {} in {} ({} documents/s, {:.1} MB/s)",
+            "{} taken{repeated}{refused}: {} in {} ({} documents/s, {:.1} MB/s)",
             counted(self.taken, "document"),
             megabytes(self.taken_bytes),
             duration(took),

@@ -28,11 +28,16 @@ fn serve(mut stream: TcpStream) {
         let (status, answer) = match route.split(['?', ' ']).nth(1) {
             Some("/ingest") => ingest(&body),
             Some("/search") => (200, search(&body)),
+            Some("/doc/order%2F7") if route.starts_with("DELETE /doc/order%2F7?index=audit ") => (200, deleted()),
             _ => (404, json!({"error": {"code": "no_such_route", "message": "no"}, "trace_id": "t"})),
         };
         let answer = answer.to_string();
         write!(stream, "HTTP/1.1 {status} x\r\ncontent-length: {}\r\n\r\n{answer}", answer.len()).expect("a reader");
     }
+}
+
+fn deleted() -> Value {
+    json!({"ok": true, "shard": 0, "epoch": 1, "seq": 9, "token": [], "trace_id": "t"})
 }
 
 fn read_request(reader: &mut impl BufRead) -> Option<(String, String)> {
@@ -130,6 +135,13 @@ fn put_ends_with_2_when_a_file_cannot_be_read_but_counts_what_was_taken() {
     assert_eq!(code, Some(2));
     assert!(out.starts_with("1 document taken: "), "{out}");
     assert!(err.contains("cannot open /no/such/file"), "{err}");
+}
+
+#[test]
+fn delete_names_what_is_gone_and_ends_with_2_at_the_first_that_may_not_be() {
+    let (code, out, err) = gz(&["delete", "--index", "audit", "order/7", "order-8"], "");
+    assert_eq!((code, out.as_str()), (Some(2), "deleted audit/order/7\n"));
+    assert!(err.starts_with("gz: audit/order-8 is not known to be deleted: no (404 Not Found"), "{err}");
 }
 
 #[test]

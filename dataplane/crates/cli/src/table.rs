@@ -1,7 +1,7 @@
 //! A table of text: columns as wide as their widest cell.
 
 /// Lines with the cells of each column below each other. Every row has as many cells as the first.
-pub(super) fn table(rows: &[Vec<String>]) -> String {
+pub(crate) fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.first().map_or(0, Vec::len);
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns).map(width).collect();
