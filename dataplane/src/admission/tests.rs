@@ -4,6 +4,7 @@ use bytes::Bytes;
 use futures::future::join_all;
 use futures::stream;
 use grepzilla_api::config::{IndexConfig, RateConfig};
+use grepzilla_storage::disk::twin::Machine;
 use http::StatusCode;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
@@ -125,6 +126,27 @@ async fn a_disk_that_fills_is_a_429_and_a_full_one_a_507() {
         assert!(metric(&cluster, &format!("grepzilla_ingest_refused_total{{reason=\"{reason}\"}}")).await > 0.0);
         assert!(metric(&cluster, "grepzilla_disk_free_bytes").await > 0.0);
     }
+}
+
+#[tokio::test]
+async fn a_log_that_finds_no_room_is_a_507_and_takes_documents_again_once_there_is_some() {
+    let machine = Machine::new(1);
+    let cluster = Cluster::start_on(machine.boot(), 1, 1, |_| {}).await;
+    machine.limit_bytes(Some(3 << 20));
+    let body = format!(r#"[{{"a":"needle {}"}}]"#, "x".repeat(100 << 10));
+    let mut taken = 0;
+    let (status, seconds, refused) = loop {
+        match told(&cluster, "", body.clone()).await {
+            (200, ..) if taken < 100 => taken += 1,
+            other => break other,
+        }
+    };
+    assert_eq!((status, seconds, &refused["error"]["code"]), (507, Some(10), &json!("no_space")), "{refused}");
+    assert!(taken > 5, "{taken}");
+    assert_eq!(cluster.count(0, "needle").await, taken, "searches go on");
+    machine.limit_bytes(None);
+    assert_eq!(until(&cluster, 200).await.0, 200, "there is room again");
+    assert_eq!(cluster.count(0, "needle").await, taken + 1);
 }
 
 #[tokio::test]

@@ -8,8 +8,9 @@ use reqwest::Url;
 use crate::error::ErrorBody;
 
 /// Codes of a 5xx by which a node says that nothing of a batch was written: it is not ready, has no room for the body, in the
-/// shard's queue or on the disk, or the shard has no leader, or none that can be reached. `unknown_outcome` says the opposite.
-const NOTHING_WAS_WRITTEN: [&str; 6] = ["starting", "overloaded", "queue_full", "no_space", "no_leader", "unreachable"];
+/// shard's queue, in memory or on the disk, or the shard has no leader, or none that can be reached. `unknown_outcome` says the opposite.
+const NOTHING_WAS_WRITTEN: [&str; 7] =
+    ["starting", "overloaded", "queue_full", "hot_tier_full", "no_space", "no_leader", "unreachable"];
 
 /// A request that did not get the answer it asked for.
 #[derive(Debug, thiserror::Error)]
