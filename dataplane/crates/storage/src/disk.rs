@@ -13,6 +13,7 @@
 //! [`WriteError::NoRoom`].
 
 mod durable;
+mod growing;
 mod real;
 pub mod twin;
 
@@ -21,6 +22,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub use durable::{DurableFile, create_dirs, read_whole, replace_file, sync_dir, sync_dirs_above};
+pub use growing::GrowingFile;
 pub use real::RealDisk;
 
 /// A place where files live. Methods are called from several threads.

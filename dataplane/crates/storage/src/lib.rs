@@ -14,14 +14,17 @@
 //! damaged byte is deleted.
 
 pub mod block;
+mod cache;
 pub mod disk;
 mod error;
 pub mod hot;
 mod replica;
+pub mod segment;
 pub mod shard;
 mod view;
 pub mod wal;
 
+pub use cache::{BlockCache, CacheStats};
 pub use error::{AppendError, Corruption, OpenError, ReadError};
 pub use shard::{Appended, FsyncMode, Positions, Shard, ShardOptions, ShardStats};
 pub use view::{StoredDocument, View};

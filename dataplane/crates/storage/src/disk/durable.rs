@@ -181,11 +181,11 @@ pub fn sync_dir(disk: &dyn Disk, dir: &Path) -> Result<(), Died> {
 }
 
 /// A file that cannot be made (too many are open, say) is as harmless as a full disk.
-fn create(disk: &dyn Disk, path: &Path) -> Result<Box<dyn DiskFile>, WriteError> {
+pub(super) fn create(disk: &dyn Disk, path: &Path) -> Result<Box<dyn DiskFile>, WriteError> {
     disk.create(path).map_err(|error| WriteError::NoRoom(DiskError::at(Verb::Create, path)(error)))
 }
 
-fn no_room_or_fatal(disk: &dyn Disk, verb: Verb, path: &Path, error: io::Error) -> WriteError {
+pub(super) fn no_room_or_fatal(disk: &dyn Disk, verb: Verb, path: &Path, error: io::Error) -> WriteError {
     if is_no_space(&error) {
         return WriteError::NoRoom(DiskError::at(verb, path)(error));
     }
@@ -193,7 +193,7 @@ fn no_room_or_fatal(disk: &dyn Disk, verb: Verb, path: &Path, error: io::Error) 
 }
 
 /// Removes a temporary file if there is one. What stays is removed at the next start.
-fn remove_quietly(disk: &dyn Disk, path: &Path) {
+pub(super) fn remove_quietly(disk: &dyn Disk, path: &Path) {
     if let Err(error) = disk.remove(path)
         && error.kind() != io::ErrorKind::NotFound
     {
@@ -207,7 +207,7 @@ fn temporary_name(path: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-fn folder_of(path: &Path) -> &Path {
+pub(super) fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),

@@ -1,0 +1,143 @@
+//! Finding the grams of one unit: a bit for each key says whether it was seen, a list says which were.
+//!
+//! Nothing is hashed into a table and nothing is sorted here. The loop over the bytes has no branch that depends on what was
+//! seen: a key is always written behind the list, and counts only if it was new.
+
+use super::{GramKey, KEYS_END, KIND};
+
+/// Words of 64 bits for one kind of keys.
+const KIND_WORDS: usize = KIND as usize / 64;
+
+/// Words for keys of one and two bytes.
+const SHORT_WORDS: usize = (KEYS_END - 2 * KIND).div_ceil(64) as usize;
+
+/// What is cleared word by word up to this many keys, and as a whole beyond.
+const SINGLY_CLEARED_MAX: usize = 1 << 17;
+
+type Bits<const WORDS: usize> = Box<[u64; WORDS]>;
+
+/// Collects the grams of one unit after the other.
+pub(crate) struct GramCollector {
+    threes: Bits<KIND_WORDS>,
+    fours: Bits<KIND_WORDS>,
+    shorts: Bits<SHORT_WORDS>,
+    /// Keys, of which the first `key_count` are those that were seen.
+    keys: Vec<u32>,
+    key_count: usize,
+}
+
+impl std::fmt::Debug for GramCollector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("GramCollector").field("key_count", &self.key_count).finish_non_exhaustive()
+    }
+}
+
+impl GramCollector {
+    pub(crate) fn new() -> GramCollector {
+        GramCollector { threes: bits(), fours: bits(), shorts: bits(), keys: Vec::new(), key_count: 0 }
+    }
+
+    /// Takes folded values in, each followed by 0xFF.
+    pub(crate) fn add(&mut self, values: &[u8]) {
+        // No byte begins more than one gram of each kind.
+        let room = self.key_count + 4 * values.len();
+        if self.keys.len() < room {
+            self.keys.resize(room, 0);
+        }
+        let mut start = 0;
+        for end in memchr::memchr_iter(0xFF, values) {
+            self.add_value(&values[start..end]);
+            start = end + 1;
+        }
+    }
+
+    fn add_value(&mut self, value: &[u8]) {
+        let (keys, mut count) = (&mut self.keys[self.key_count..], 0);
+        for window in value.windows(4) {
+            let bytes = [window[0], window[1], window[2], window[3]];
+            count += usize::from(see(&mut self.fours, GramKey::four(bytes).0 - KIND, KIND, &mut keys[count]));
+            let three = u32::from_be_bytes(bytes) >> 8;
+            count += usize::from(see(&mut self.threes, three, 0, &mut keys[count]));
+        }
+        if let Some([first, second, third]) = value.last_chunk() {
+            let three = GramKey::three([*first, *second, *third]).0;
+            count += usize::from(see(&mut self.threes, three, 0, &mut keys[count]));
+        }
+        // Shorter grams are the beginnings of those of three bytes, but for the ones at the end of a value.
+        if let Some(two) = value.last_chunk() {
+            count += usize::from(self.shorts.see_short(GramKey::two(*two).0, &mut keys[count]));
+        }
+        if let Some(one) = value.last() {
+            count += usize::from(self.shorts.see_short(GramKey::one(*one).0, &mut keys[count]));
+        }
+        self.key_count += count;
+    }
+
+    /// Gives the keys of all that was taken in, in any order, and forgets it.
+    pub(crate) fn finish(&mut self, mut give: impl FnMut(GramKey)) {
+        self.add_beginnings();
+        let keys = &self.keys[..self.key_count];
+        keys.iter().for_each(|key| give(GramKey(*key)));
+        if keys.len() > SINGLY_CLEARED_MAX {
+            self.threes.fill(0);
+            self.fours.fill(0);
+            self.shorts.fill(0);
+        } else {
+            for key in keys {
+                match key / KIND {
+                    0 => self.threes[(key / 64) as usize] = 0,
+                    1 => self.fours[((key - KIND) / 64) as usize] = 0,
+                    _ => self.shorts[((key - 2 * KIND) / 64) as usize] = 0,
+                }
+            }
+        }
+        self.key_count = 0;
+    }
+
+    fn add_beginnings(&mut self) {
+        let GramCollector { shorts, keys, key_count, .. } = self;
+        let mut short_keys = Vec::new();
+        let mut see = |key: GramKey| {
+            let mut place = 0;
+            if shorts.see_short(key.0, &mut place) {
+                short_keys.push(place);
+            }
+        };
+        for key in keys[..*key_count].iter().filter(|key| **key < KIND) {
+            let [_, first, second, _] = key.to_be_bytes();
+            see(GramKey::two([first, second]));
+            see(GramKey::one(first));
+        }
+        for key in keys[..*key_count].iter().filter(|key| **key / KIND == 2) {
+            let [_, _, first, _] = key.to_be_bytes();
+            see(GramKey::one(first));
+        }
+        keys.truncate(*key_count);
+        keys.extend(short_keys);
+        *key_count = keys.len();
+    }
+}
+
+trait ShortBits {
+    fn see_short(&mut self, key: u32, place: &mut u32) -> bool;
+}
+
+impl ShortBits for [u64; SHORT_WORDS] {
+    fn see_short(&mut self, key: u32, place: &mut u32) -> bool {
+        see(self, key - 2 * KIND, 2 * KIND, place)
+    }
+}
+
+/// Marks a bit; tells whether it was new, and leaves its key at `place` in any case.
+#[inline(always)]
+fn see<const WORDS: usize>(bits: &mut [u64; WORDS], bit: u32, first_key: u32, place: &mut u32) -> bool {
+    let (word, mask) = (&mut bits[(bit / 64) as usize], 1 << (bit % 64));
+    let is_new = *word & mask == 0;
+    *word |= mask;
+    *place = first_key + bit;
+    is_new
+}
+
+fn bits<const WORDS: usize>() -> Bits<WORDS> {
+    vec![0; WORDS].into_boxed_slice().try_into().expect("as long as asked for")
+}

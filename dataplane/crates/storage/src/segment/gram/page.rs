@@ -1,0 +1,113 @@
+//! Pages: the keys and lists of a stretch of the gram index, read together.
+//!
+//! ```text
+//! u16  keys of the page
+//! u8   r, the low bits of the Rice code of key gaps
+//! u8   zero
+//! bits for each key, ascending:
+//!        key less the key before, less one    Rice code with r; the first key stands in the directory
+//!        number of units                      gamma code
+//!        units                                see `list`
+//! ```
+//!
+//! A page ends with the key that brings it to 4 KiB. Keys of short lists so take some thirty bits, and a look-up is one
+//! read of a page and a walk over half of it.
+
+use super::list::{put_list, take_list};
+use super::{GramKey, UnitSet};
+use crate::segment::bits::{BitReader, BitWriter};
+use crate::segment::bytes::{ByteReader, Malformed};
+use crate::segment::directory::PageEntry;
+
+/// From how many bits on a page is full.
+const PAGE_BITS: usize = 4096 * 8;
+
+/// The most keys of a page.
+const PAGE_KEYS_MAX: u32 = u16::MAX as u32;
+
+const RICE_BITS_MAX: u32 = 24;
+
+/// Makes pages.
+#[derive(Debug)]
+pub(crate) struct PageWriter {
+    unit_count: u32,
+    bits: BitWriter,
+    first_key: u32,
+    last_key: u32,
+    key_count: u32,
+    rice_bits: u32,
+}
+
+impl PageWriter {
+    pub(crate) fn new(unit_count: u32) -> PageWriter {
+        let bits = BitWriter::default();
+        PageWriter { unit_count, bits, first_key: 0, last_key: 0, key_count: 0, rice_bits: 4 }
+    }
+
+    /// Adds the next key with its units, at least one. Gives the page if it is full.
+    pub(crate) fn add(&mut self, key: GramKey, units: &[u32]) -> Option<(PageEntry, Vec<u8>)> {
+        if self.key_count == 0 {
+            self.first_key = key.0;
+        } else {
+            self.bits.put_rice(key.0 - self.last_key - 1, self.rice_bits);
+        }
+        self.last_key = key.0;
+        self.key_count += 1;
+        self.bits.put_gamma(units.len() as u32);
+        put_list(&mut self.bits, units, 0, self.unit_count);
+        (self.bits.len() >= PAGE_BITS || self.key_count == PAGE_KEYS_MAX).then(|| self.page())
+    }
+
+    /// The last page, if any.
+    pub(crate) fn finish(mut self) -> Option<(PageEntry, Vec<u8>)> {
+        (self.key_count > 0).then(|| self.page())
+    }
+
+    fn page(&mut self) -> (PageEntry, Vec<u8>) {
+        let mut bytes = (self.key_count as u16).to_le_bytes().to_vec();
+        bytes.extend([self.rice_bits as u8, 0]);
+        bytes.extend(self.bits.finish());
+        // Gaps of neighbouring pages are alike.
+        let mean_gap = (self.last_key - self.first_key) / self.key_count;
+        self.rice_bits = mean_gap.checked_ilog2().unwrap_or(0).min(RICE_BITS_MAX);
+        self.key_count = 0;
+        (PageEntry::of(self.first_key, &bytes), bytes)
+    }
+}
+
+/// The units of a key on the page where it stands if it stands anywhere; `None`: it does not. The page's checksum has been checked.
+pub(crate) fn find_in_page(
+    page: &[u8],
+    first_key: u32,
+    key: GramKey,
+    unit_count: usize,
+) -> Result<Option<UnitSet>, Malformed> {
+    let mut header = ByteReader::new(page);
+    let (key_count, rice_bits, zero) = (header.u16()?, u32::from(header.u8()?), header.u8()?);
+    if key_count == 0 || rice_bits > RICE_BITS_MAX || zero != 0 {
+        return Err(header.malformed("the header of a page"));
+    }
+    let end = u32::try_from(unit_count).expect("units are numbered by 32 bits");
+    let mut bits = BitReader::new(&page[4..]);
+    let mut at = first_key;
+    for number in 0..key_count {
+        if number > 0 {
+            let gap = bits.take_rice(rice_bits)?;
+            at = at.checked_add(gap).and_then(|at| at.checked_add(1)).ok_or(header.malformed("an ascending key"))?;
+        }
+        let count = bits.take_gamma()?;
+        if at > key.0 {
+            return Ok(None);
+        }
+        if count > end {
+            return Err(header.malformed("no more units than there are"));
+        }
+        if at == key.0 {
+            let mut set = UnitSet::none(unit_count);
+            take_list(&mut bits, count, 0, end, &mut Some(&mut set))?;
+            return Ok(Some(set));
+        }
+        take_list(&mut bits, count, 0, end, &mut None)?;
+    }
+    Ok(None)
+}
