@@ -6,7 +6,7 @@ mod serve;
 
 pub(crate) use client::{PeerClient, PeerFailure};
 pub(crate) use handshake::require_handshake;
-pub(crate) use serve::{append, hello, search};
+pub(crate) use serve::{append, hello, look_up, search};
 
 #[cfg(test)]
 mod tests;

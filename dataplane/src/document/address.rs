@@ -18,6 +18,8 @@ use crate::server::answer::Failure;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Address {
     pub(super) index: IndexName,
+    /// Whether the request named it.
+    pub(super) index_is_given: bool,
     /// What a document with this `_id` would have.
     pub(super) id: Arc<str>,
 }
@@ -28,6 +30,13 @@ pub(super) struct Place {
     pub(super) shard: ShardId,
     pub(super) epoch: Epoch,
     pub(super) seq: SeqNo,
+}
+
+impl Place {
+    /// Its text, as a search shows it.
+    pub(super) fn text(self) -> String {
+        format!("{}.{}.{}", self.shard, self.epoch, self.seq)
+    }
 }
 
 impl Address {
@@ -46,10 +55,11 @@ impl Address {
             let reason = std::error::Error::source(&rejection).map_or(rejection.to_string(), ToString::to_string);
             Failure::bad_request("bad_parameter", format!("query parameters: {reason}"))
         })?;
+        let index_is_given = sent.index.is_some();
         let index = sent.index.as_deref().map_or(Ok(IndexName::default()), IndexName::new);
         let index = index.map_err(|error| Failure::bad_request("bad_index", error.to_string()))?;
         let timeout_ms = check_timeout(sent.timeout_ms.unwrap_or(config.timeout_ms))?;
-        Ok((Address { index, id: id.into() }, Duration::from_millis(timeout_ms)))
+        Ok((Address { index, index_is_given, id: id.into() }, Duration::from_millis(timeout_ms)))
     }
 
     /// The place that the id names, if it has that form. A document may have such an `_id` all the same.
@@ -62,8 +72,7 @@ impl Address {
             seq: SeqNo(seq.parse().ok()?),
         };
         // `07` and `+7` are numbers too, but not how a place is written.
-        let written = format!("{}.{}.{}", place.shard, place.epoch, place.seq);
-        (written == *self.id).then_some(place)
+        (place.text() == *self.id).then_some(place)
     }
 }
 
@@ -90,7 +99,7 @@ mod tests {
 
     #[test]
     fn only_what_a_search_shows_is_a_place() {
-        let place = |id: &str| Address { index: IndexName::default(), id: id.into() }.place();
+        let place = |id: &str| Address { index: IndexName::default(), index_is_given: false, id: id.into() }.place();
         assert_eq!(place("3.1.77"), Some(Place { shard: ShardId(3), epoch: Epoch(1), seq: SeqNo(77) }));
         for other in ["3.1", "3.1.77.0", "3.1.077", "+3.1.77", "3.1.x", "3..77", "4294967296.1.1", "abc"] {
             assert_eq!(place(other), None, "{other}");

@@ -6,29 +6,31 @@ use grepzilla_api::document::DeleteResponse;
 use grepzilla_api::ingest::TokenPart;
 use grepzilla_api::peer::AppendAnswer;
 use grepzilla_model::routing::bucket_of_id;
-use grepzilla_model::{Batch, BodyHash, KeyHash, Record, RecordKind, TimeNs};
-use tokio::time::Instant;
+use grepzilla_model::{Batch, BodyHash, Bucket, KeyHash, Record, RecordKind, TimeNs};
 
+use crate::document::Asked;
 use crate::document::address::Address;
 use crate::ingest::deliver;
 use crate::server::answer::Failure;
-use crate::server::app::App;
-use crate::server::trace::TraceId;
 
 /// Deletes the document with an `_id`. Doing it again is harmless: there is nothing left to delete.
-pub(super) async fn run(
-    app: &App,
-    trace: TraceId,
-    address: &Address,
-    deadline: Instant,
-) -> Result<DeleteResponse, Failure> {
-    if address.place().is_some() {
+pub(super) async fn run(asked: &Asked<'_>) -> Result<DeleteResponse, Failure> {
+    let address = &asked.address;
+    let bucket = bucket_of_id(&address.index, &address.id);
+    let shard = asked.app.node.topology().ring.shard_of(bucket);
+    let found = asked.by_id(shard).await?.is_some();
+    if !found && address.place().is_some() {
         return Err(no_tombstone(address));
     }
-    let bucket = bucket_of_id(&address.index, &address.id);
-    let shard = app.node.topology().ring.shard_of(bucket);
+    let appended = deliver(asked.app, asked.trace, shard, tombstone(address, bucket), asked.deadline).await;
+    let AppendAnswer { epoch, last_seq: seq, .. } = appended.map_err(|failure| failure.into_failure(shard))?;
+    let token = vec![TokenPart { shard, epoch, seq }];
+    Ok(DeleteResponse { ok: true, found, shard, epoch, seq, token, trace_id: asked.trace.to_string() })
+}
+
+fn tombstone(address: &Address, bucket: Bucket) -> Batch {
     let received = TimeNs::from_system(SystemTime::now());
-    let tombstone = Record {
+    let record = Record {
         kind: RecordKind::Tombstone,
         bucket,
         index: address.index.clone(),
@@ -36,11 +38,7 @@ pub(super) async fn run(
         time: received,
         source: [].into(),
     };
-    let batch = Batch { key: KeyHash::default(), body: BodyHash::default(), received, records: vec![tombstone] };
-    let appended = deliver(app, trace, shard, batch, deadline).await;
-    let AppendAnswer { epoch, last_seq: seq, .. } = appended.map_err(|failure| failure.into_failure(shard))?;
-    let token = vec![TokenPart { shard, epoch, seq }];
-    Ok(DeleteResponse { ok: true, shard, epoch, seq, token, trace_id: trace.to_string() })
+    Batch { key: KeyHash::default(), body: BodyHash::default(), received, records: vec![record] }
 }
 
 /// A tombstone names its document by `_id`, and a document without one can have none.

@@ -15,6 +15,8 @@ pub(crate) enum PeerOperation {
     Append,
     /// To search shards.
     Search,
+    /// To look up a document.
+    LookUp,
 }
 
 /// How a request to a peer ended.
@@ -52,12 +54,13 @@ impl PeerMetrics {
 }
 
 impl PeerOperation {
-    const ALL: [PeerOperation; 2] = [PeerOperation::Append, PeerOperation::Search];
+    const ALL: [PeerOperation; 3] = [PeerOperation::Append, PeerOperation::Search, PeerOperation::LookUp];
 
     fn word(self) -> &'static str {
         match self {
             PeerOperation::Append => "append",
             PeerOperation::Search => "search",
+            PeerOperation::LookUp => "look_up",
         }
     }
 }

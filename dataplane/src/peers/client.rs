@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use grepzilla_api::error::ErrorResponse;
-use grepzilla_api::peer::{self, AppendAnswer, LeafSearchAnswer, LeafSearchRequest};
+use grepzilla_api::peer::{self, AppendAnswer, LeafSearchAnswer, LeafSearchRequest, LookUp, LookUpAnswer};
 use grepzilla_model::ShardId;
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
@@ -88,6 +88,19 @@ impl PeerClient {
         let path = peer::append_path(&shard.to_string());
         let request = self.http.post(format!("http://{peer}{path}")).body(payload);
         send(peer, request.header(CONTENT_TYPE, "application/octet-stream"), trace, time_max).await
+    }
+
+    /// Asks a node that holds a shard for one document of it.
+    pub(crate) async fn look_up(
+        &self,
+        peer: &str,
+        shard: ShardId,
+        wanted: &LookUp,
+        trace: TraceId,
+        time_max: Duration,
+    ) -> Result<LookUpAnswer, PeerFailure> {
+        let path = peer::look_up_path(&shard.to_string());
+        send(peer, self.http.post(format!("http://{peer}{path}")).json(wanted), trace, time_max).await
     }
 
     /// Asks a node to search some of its shards.

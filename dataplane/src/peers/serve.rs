@@ -7,7 +7,7 @@ use axum::Extension;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
-use grepzilla_api::peer::{AppendAnswer, Hello, LeafSearchRequest};
+use grepzilla_api::peer::{AppendAnswer, Hello, LeafSearchRequest, LookUp, LookUpAnswer};
 use grepzilla_model::{Batch, ShardId, TimeNs};
 use grepzilla_storage::wal::decode_payload;
 use grepzilla_storage::wal::frame::PAYLOAD_BYTES_MAX;
@@ -15,6 +15,7 @@ use http::StatusCode;
 use serde_json::json;
 use tokio::time::Instant;
 
+use crate::document::look_up_here;
 use crate::ingest::{AppendFailure, append_here};
 use crate::node::Leader;
 use crate::search::leaf;
@@ -23,6 +24,8 @@ use crate::server::app::App;
 use crate::server::body;
 use crate::server::trace::TraceId;
 
+/// Bytes of a look-up: an index, and the largest id with every byte escaped.
+const LOOK_UP_BYTES_MAX: usize = 8 << 10;
 /// Bytes of a leaf search: thousands of shards with their positions, and the largest pattern.
 const SEARCH_BYTES_MAX: usize = 8 << 20;
 
@@ -46,7 +49,7 @@ pub(crate) async fn append(
 ) -> Response {
     let outcome = match shard {
         Ok(Path(shard)) => append_forwarded(&app, ShardId(shard), request).await,
-        Err(_) => Err(Failure::new(StatusCode::NOT_FOUND, "no_such_shard", "a shard is named by a number")),
+        Err(_) => Err(not_a_shard()),
     };
     match outcome {
         Ok(answered) => answer::json(StatusCode::OK, &answered),
@@ -90,6 +93,40 @@ fn not_leader(app: &App, shard: ShardId) -> String {
         Leader::At { node, .. } => format!("shard {shard} is led by node {node}"),
         Leader::ReadOnlyHere { reason, .. } | Leader::Nobody { reason } => reason,
     }
+}
+
+/// `POST /peer/v1/shards/{shard}/look-up`.
+pub(crate) async fn look_up(
+    State(app): State<Arc<App>>,
+    Extension(trace): Extension<TraceId>,
+    shard: Result<Path<u32>, PathRejection>,
+    request: Request,
+) -> Response {
+    let outcome = match shard {
+        Ok(Path(shard)) => look_up_forwarded(&app, ShardId(shard), request).await,
+        Err(_) => Err(not_a_shard()),
+    };
+    match outcome {
+        Ok(answered) => answer::json(StatusCode::OK, &answered),
+        Err(failure) => failure.respond(trace),
+    }
+}
+
+async fn look_up_forwarded(app: &App, shard: ShardId, request: Request) -> Result<LookUpAnswer, Failure> {
+    let (head, body) = request.into_parts();
+    let body = body::read(&head.headers, body, LOOK_UP_BYTES_MAX, &app.admission.bodies).await?;
+    let wanted: LookUp = serde_json::from_slice(&body.bytes)
+        .map_err(|error| Failure::bad_request("malformed_request", format!("not a look-up: {error}")))?;
+    match app.node.leader_of(shard) {
+        Leader::Here(held) | Leader::ReadOnlyHere { shard: held, .. } => look_up_here(&held, wanted).await,
+        Leader::At { .. } | Leader::Nobody { .. } => {
+            Err(AppendFailure::NotLeader { reason: not_leader(app, shard) }.into_failure(shard))
+        }
+    }
+}
+
+fn not_a_shard() -> Failure {
+    Failure::new(StatusCode::NOT_FOUND, "no_such_shard", "a shard is named by a number")
 }
 
 /// `POST /peer/v1/search`.

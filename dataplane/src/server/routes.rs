@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::middleware::from_fn_with_state;
 use axum::response::Response;
-use axum::routing::{delete, get, post};
+use axum::routing::{get, post};
 use axum::{Extension, Router};
 use grepzilla_api::status::Readiness;
 use grepzilla_api::{contract, peer};
@@ -23,7 +23,7 @@ pub(super) fn public(app: Arc<App>) -> Router {
         .route("/ingest", post(ingest::handle))
         .route("/search", post(search::handle))
         .route("/manifest/{shard}", get(manifest::handle))
-        .route("/doc/{id}", delete(document::delete))
+        .route("/doc/{id}", get(document::get).delete(document::delete))
         .route(contract::HEALTHZ, get(healthz))
         .route(contract::READYZ, get(readyz))
         .route(contract::METRICS, get(metrics))
@@ -37,6 +37,7 @@ pub(super) fn peer(app: Arc<App>) -> Router {
         .route(peer::HELLO_PATH, get(peers::hello))
         .route(peer::SEARCH_PATH, post(peers::search))
         .route(&peer::append_path("{shard}"), post(peers::append))
+        .route(&peer::look_up_path("{shard}"), post(peers::look_up))
         .layer(from_fn_with_state(app.clone(), peers::require_handshake));
     finish(routes, app)
 }

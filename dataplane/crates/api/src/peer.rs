@@ -3,7 +3,7 @@
 //! Every request carries the handshake headers; a node answers 401 to another secret and 409 to another cluster. Bodies
 //! are JSON but for a forwarded batch, whose body is the payload of a log frame, byte for byte.
 
-use grepzilla_model::{ClusterUuid, Durability, Epoch, Incarnation, NodeName, SeqNo, ShardId};
+use grepzilla_model::{ClusterUuid, Durability, Epoch, Incarnation, IndexName, NodeName, SeqNo, ShardId, TimeNs};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -21,6 +21,11 @@ pub const WRITE_LOST: &str = "write_lost";
 /// `POST`: the payload of a log frame, for the leader of `shard`; answers [`AppendAnswer`].
 pub fn append_path(shard: &str) -> String {
     format!("/peer/v1/shards/{shard}/append")
+}
+
+/// `POST`: a [`LookUp`], for a node that holds `shard`; answers [`LookUpAnswer`].
+pub fn look_up_path(shard: &str) -> String {
+    format!("/peer/v1/shards/{shard}/look-up")
 }
 
 /// Header: the cluster secret, as `Bearer <64 hexadecimal digits>`.
@@ -59,6 +64,45 @@ pub struct AppendAnswer {
     /// Whether this is the answer to an earlier batch with the same key and body.
     #[serde(default)]
     pub repeated: bool,
+}
+
+/// `POST /peer/v1/shards/{shard}/look-up`: one document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub enum LookUp {
+    /// The newest version of the document with an `_id`.
+    Id {
+        /// Its index.
+        index: IndexName,
+        /// Its `_id`.
+        id: String,
+    },
+    /// The document at a position, if no newer version has superseded it.
+    Place(LogPosition),
+}
+
+/// The answer to a [`LookUp`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct LookUpAnswer {
+    /// The document, if there is one.
+    pub document: Option<LookedUp>,
+}
+
+/// A document that was looked up.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct LookedUp {
+    /// Its index.
+    pub index: IndexName,
+    /// Its explicit `_id`.
+    pub id: Option<String>,
+    /// The epoch it was written in.
+    pub epoch: Epoch,
+    /// Its position.
+    pub seq: SeqNo,
+    /// Its time.
+    pub time: TimeNs,
+    /// The document.
+    pub source: Box<RawValue>,
 }
 
 /// `POST /peer/v1/search`: a search of some of a node's shards.
