@@ -18,6 +18,7 @@ use crate::server::app::App;
 use crate::server::body;
 use crate::server::trace::TraceId;
 
+mod aggregations;
 mod convert;
 mod cursor;
 pub(crate) mod leaf;

@@ -1,11 +1,17 @@
 //! Between the wire and the query engine: conditions and filters in, hits and refusals out.
 
-use grepzilla_api::peer::{HitKey, LeafFound, LeafHit, LeafNode, LeafPattern, LeafQuery, LeafSearchRequest, LeafShard};
+use std::time::Duration;
+
+use grepzilla_api::peer::{
+    HitKey, LeafFound, LeafHistogram, LeafHit, LeafNode, LeafPattern, LeafQuery, LeafSearchRequest, LeafShard,
+    LeafTerms,
+};
 use grepzilla_api::search as wire;
-use grepzilla_model::{Epoch, IndexName, SeqNo, TimeNs};
+use grepzilla_api::search::{ExplainedPattern, ShardExplanation};
+use grepzilla_model::{Epoch, IndexName, SeqNo, ShardId, TimeNs};
 use grepzilla_query::{
-    self as engine, Bound, Bounds, CompiledQuery, LeafAnswer, LeafRequest, Node, Pattern, Query, QueryError, SortKey,
-    TimeRange,
+    self as engine, Aggregations, Bound, Bounds, CompiledQuery, LeafAnswer, LeafMetrics, LeafRequest, Node, Pattern,
+    Query, QueryError, SortKey, TimeRange,
 };
 use grepzilla_storage::View;
 use serde_json::json;
@@ -87,9 +93,10 @@ pub(super) fn refusal(error: &QueryError) -> Failure {
 /// What one shard is asked.
 pub(super) fn leaf_request<'a>(
     query: &'a CompiledQuery,
-    request: &LeafSearchRequest,
+    request: &'a LeafSearchRequest,
     leaf: &LeafShard,
     view: &View,
+    threads: usize,
     deadline: Instant,
 ) -> LeafRequest<'a> {
     LeafRequest {
@@ -100,6 +107,8 @@ pub(super) fn leaf_request<'a>(
         after: leaf.after.map(|key| sort_key(&key)),
         upto: leaf.upto.unwrap_or(view.upto()),
         count: request.count,
+        aggregations: Aggregations { histogram: request.histogram_ns, terms: request.terms.as_deref() },
+        threads,
         deadline: deadline.into_std(),
         candidates_max: request.candidates_max,
     }
@@ -120,7 +129,7 @@ pub(super) fn sort_key(key: &HitKey) -> SortKey {
 
 /// A shard's answer, cut where its documents weigh more than `bytes_max`; one document always passes.
 pub(super) fn found(answer: LeafAnswer, bytes_max: usize, seq: SeqNo, epoch: Epoch, primary: bool) -> LeafFound {
-    let LeafAnswer { hits, total, mut more, deadline_hit, budget_hit, metrics } = answer;
+    let LeafAnswer { hits, total, histogram, terms, mut more, deadline_hit, budget_hit, metrics } = answer;
     let (mut kept, mut bytes) = (Vec::with_capacity(hits.len()), 0);
     for hit in hits {
         bytes += hit.source.len() + hit.preview.len();
@@ -136,6 +145,9 @@ pub(super) fn found(answer: LeafAnswer, bytes_max: usize, seq: SeqNo, epoch: Epo
         primary,
         hits: kept,
         total,
+        histogram: histogram.as_ref().map(outward_histogram),
+        terms: terms.map(outward_terms),
+        explain: None,
         more,
         deadline_hit,
         budget_hit,
@@ -143,6 +155,39 @@ pub(super) fn found(answer: LeafAnswer, bytes_max: usize, seq: SeqNo, epoch: Epo
         blocks_total: metrics.blocks_total,
         blocks_read: metrics.blocks_read,
         bytes_read: metrics.bytes_read,
+    }
+}
+
+fn outward_histogram(histogram: &engine::Histogram) -> LeafHistogram {
+    let buckets = histogram.buckets().into_iter().map(|(start, count)| (start.0, count)).collect();
+    LeafHistogram { buckets, is_cut: histogram.is_cut() }
+}
+
+fn outward_terms(terms: engine::Terms) -> LeafTerms {
+    let engine::Terms { counts, unseen_max, omitted_max } = terms;
+    LeafTerms { counts: counts.into_iter().map(|of| (of.term, of.count)).collect(), unseen_max, omitted_max }
+}
+
+/// How a shard went about a query.
+pub(super) fn explanation(
+    shard: ShardId,
+    query: &CompiledQuery,
+    metrics: &LeafMetrics,
+    threads: usize,
+) -> ShardExplanation {
+    let micros = |time: Duration| time.as_micros() as u64;
+    let pattern = |required: String| ExplainedPattern { required, grams: 0 };
+    ShardExplanation {
+        shard,
+        patterns: query.required_by_patterns().into_iter().map(pattern).collect(),
+        blocks_total: metrics.blocks_total,
+        blocks_excluded: metrics.blocks_excluded,
+        blocks_read: metrics.blocks_read,
+        bytes_read: metrics.bytes_read,
+        threads,
+        plan_us: micros(metrics.plan),
+        scan_us: micros(metrics.scan),
+        assembly_us: micros(metrics.assembly),
     }
 }
 

@@ -10,8 +10,10 @@ use grepzilla_api::peer::{
     LeafFound, LeafOutcome, LeafQuery, LeafSearchAnswer, LeafSearchRequest, LeafShard, LeafShardAnswer, LogPosition,
     NOT_LEADER, WRITE_LOST,
 };
+use grepzilla_model::ShardId;
 use grepzilla_query::CompiledQuery;
-use grepzilla_storage::{Positions, View};
+use grepzilla_storage::{Positions, ReadError, View};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::Span;
 
@@ -55,7 +57,7 @@ pub(crate) async fn search(app: &App, query: Arc<CompiledQuery>, request: LeafSe
         async move {
             let shard = leaf.shard;
             let outcome = match search_shard(app, query, request, leaf, deadline).await {
-                Ok(found) => LeafOutcome::Found(found),
+                Ok(found) => LeafOutcome::Found(Box::new(found)),
                 Err(NotSearched { code, message }) => LeafOutcome::Failed { code: code.to_owned(), message },
             };
             LeafShardAnswer { shard, outcome }
@@ -74,25 +76,53 @@ async fn search_shard(
 ) -> Result<LeafFound, NotSearched> {
     let (shard, primary) = open_shard(app, &leaf, request.require_primary)?;
     let view = view_with(&shard, leaf.at_least, deadline).await?;
-    let permit = timeout_at(deadline, app.searchers.clone().acquire_owned()).await;
-    let permit =
-        permit.map_err(|_| late("waited for its turn until the deadline"))?.expect("nobody closes the semaphore");
+    let permits = turns(app, &request, deadline).await?;
     let (epoch, span) = (shard.log.positions().epoch, Span::current());
     let work = move || {
-        let _permit = permit;
+        let _permits = &permits;
         let _entered = span.entered();
-        let asked = convert::leaf_request(&query, &request, &leaf, &view, deadline);
-        let answer = grepzilla_query::search(&view, &asked);
+        let threads = permits.len();
+        let asked = convert::leaf_request(&query, &request, &leaf, &view, threads, deadline);
+        let answer = grepzilla_query::search(&view, &asked).map_err(|error| unreadable(leaf.shard, &error))?;
+        let explain = request.explain.then(|| convert::explanation(leaf.shard, &query, &answer.metrics, threads));
         // All shards of one answer together weigh no more than a page.
         let bytes_max = PAGE_BYTES_MAX / request.shards.len().max(1);
-        convert::found(answer, bytes_max, leaf.upto.unwrap_or(view.upto()), epoch, primary)
+        let found = convert::found(answer, bytes_max, leaf.upto.unwrap_or(view.upto()), epoch, primary);
+        Ok(LeafFound { explain, ..found })
     };
     let found = tokio::task::spawn_blocking(work).await.map_err(|error| {
         tracing::error!(shard = %shard.shard, %error, "a search panicked");
         NotSearched { code: "failed", message: "the node hit a bug while it searched this shard".to_owned() }
-    })?;
+    })??;
     app.metrics.search.read(found.blocks_read, found.bytes_read);
     Ok(found)
+}
+
+/// Permits for the threads that may search a shard: waits for one, and takes what else is free of its share of the
+/// request's parallelism.
+async fn turns(
+    app: &App,
+    request: &LeafSearchRequest,
+    deadline: Instant,
+) -> Result<Vec<OwnedSemaphorePermit>, NotSearched> {
+    let permit = timeout_at(deadline, app.searchers.clone().acquire_owned()).await;
+    let first =
+        permit.map_err(|_| late("waited for its turn until the deadline"))?.expect("nobody closes the semaphore");
+    let others = (request.parallelism / request.shards.len().max(1)).saturating_sub(1);
+    let free = std::iter::repeat_with(|| app.searchers.clone().try_acquire_owned().ok());
+    Ok(std::iter::once(first).chain(free.take(others).map_while(|permit| permit)).collect())
+}
+
+/// A shard that cannot read its documents answers nothing: what it left out might be what was asked for.
+fn unreadable(shard: ShardId, error: &ReadError) -> NotSearched {
+    tracing::error!(%shard, error = error as &dyn std::error::Error, "a search could not read a segment");
+    let mut message = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        message = format!("{message}: {error}");
+        cause = error.source();
+    }
+    NotSearched { code: "failed", message }
 }
 
 /// The shard's log, and whether this node leads it.

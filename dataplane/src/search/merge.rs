@@ -74,20 +74,7 @@ mod tests {
     }
 
     fn found(hits: Vec<LeafHit>, more: bool) -> LeafFound {
-        LeafFound {
-            epoch: Epoch(1),
-            seq: SeqNo(100),
-            primary: true,
-            hits,
-            total: None,
-            more,
-            deadline_hit: false,
-            budget_hit: false,
-            candidates: 0,
-            blocks_total: 0,
-            blocks_read: 0,
-            bytes_read: 0,
-        }
+        LeafFound { hits, more, ..LeafFound::nothing(Epoch(1), SeqNo(100)) }
     }
 
     fn keys(merged: &Merged) -> Vec<(i64, u32, u64)> {

@@ -1,5 +1,6 @@
 //! A search as its client asks for it, checked: every bound is named when it is broken.
 
+mod aggregations;
 mod conditions;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use grepzilla_api::config::SearchConfig;
 use grepzilla_api::peer::{LeafQuery, LogPosition};
-use grepzilla_api::search::{Order, Page, SearchRequest, TimeRange};
+use grepzilla_api::search::{Order, Page, SearchRequest, TermsRequest, TimeRange};
 use grepzilla_model::{IndexName, ShardId, TimeNs};
 use http::StatusCode;
 use serde_json::json;
@@ -15,6 +16,8 @@ use sha2::{Digest, Sha256};
 
 use crate::search::cursor::{CursorError, PageEnd, QueryHash};
 use crate::server::answer::Failure;
+
+pub(super) use aggregations::{Interval, too_many_buckets};
 
 /// Indexes that one search may name.
 const INDEXES_MAX: usize = 1_000;
@@ -39,6 +42,9 @@ pub(super) struct Search {
     pub(super) parallelism: usize,
     pub(super) deadline: Duration,
     pub(super) candidates_max: u64,
+    pub(super) histogram: Option<Interval>,
+    pub(super) terms: Option<TermsRequest>,
+    pub(super) explain: bool,
 }
 
 impl Search {
@@ -53,6 +59,8 @@ impl Search {
             to_ns: time_bound(sent.time.as_ref(), "to", |time| time.to.as_deref())?,
         };
         check_time_range(&query)?;
+        let histogram = sent.histogram.map(|asked| aggregations::interval(asked, &query)).transpose()?;
+        let terms = sent.terms.map(aggregations::terms).transpose()?;
         let shards = sent.shards.map(|shards| shards.into_iter().collect::<BTreeSet<_>>());
         if shards.as_ref().is_some_and(BTreeSet::is_empty) {
             return Err(bad("bad_shards", "shards is empty: name some, or leave it out to search all"));
@@ -76,6 +84,9 @@ impl Search {
             parallelism: sent.limits.parallelism,
             deadline: Duration::from_millis(sent.limits.deadline_ms),
             candidates_max: sent.limits.max_candidates,
+            histogram,
+            terms,
+            explain: sent.explain,
         })
     }
 }
@@ -207,6 +218,24 @@ mod tests {
             ("{\"contains\":\"x\",\"limits\":{\"parallelism\":65}}", "out_of_range", "from 1 to 64"),
             ("{\"contains\":\"x\",\"limits\":{\"max_candidates\":0}}", "out_of_range", "max_candidates"),
             ("{\"contains\":\"x\",\"shards\":[]}", "bad_shards", "empty"),
+            ("{\"contains\":\"x\",\"histogram\":{\"interval\":\"1 month\"}}", "bad_interval", "like `5m`"),
+            ("{\"contains\":\"x\",\"histogram\":{\"interval\":\"m\"}}", "bad_interval", "like `5m`"),
+            ("{\"contains\":\"x\",\"histogram\":{\"interval\":\"0s\"}}", "out_of_range", "from 1ms to 53w"),
+            ("{\"contains\":\"x\",\"histogram\":{\"interval\":\"54w\"}}", "out_of_range", "from 1ms to 53w"),
+            (
+                "{\"contains\":\"x\",\"histogram\":{\"interval\":\"99999999999999999999w\"}}",
+                "out_of_range",
+                "from 1ms to 53w",
+            ),
+            (
+                "{\"contains\":\"x\",\"histogram\":{\"interval\":\"1s\"},\"time\":{\"from\":\"2026-01-01T00:00:00Z\",\"to\":\"2026-01-01T02:46:41Z\"}}",
+                "out_of_range",
+                "10001 buckets, at most 10000",
+            ),
+            ("{\"contains\":\"x\",\"terms\":{\"field\":\"\"}}", "bad_field", "from 1 to 2048"),
+            ("{\"contains\":\"x\",\"terms\":{\"field\":\"u\",\"size\":0}}", "out_of_range", "terms.size is 0"),
+            ("{\"contains\":\"x\",\"terms\":{\"field\":\"u\",\"size\":1001}}", "out_of_range", "from 1 to 1000"),
+            ("{\"contains\":\"x\",\"terms\":{\"feild\":\"u\"}}", "unknown_field", "`feild`"),
             ("{\"contains\":\"x\",\"index\":[]}", "out_of_range", "indexes"),
             ("{\"contains\":\"x\",\"index\":[\"-\"]}", "bad_index", "index"),
             ("{\"contains\":\"x\",\"field\":\"\"}", "bad_field", "field"),

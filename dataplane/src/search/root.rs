@@ -19,6 +19,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::metrics::peers::{PeerOperation, PeerOutcome};
 use crate::peers::PeerFailure;
+use crate::search::aggregations;
 use crate::search::cursor::PageEnd;
 use crate::search::leaf;
 use crate::search::merge::{Merged, merge};
@@ -72,7 +73,7 @@ pub(super) async fn run(
     }
     gathered.settle(&search)?;
     app.metrics.search.shards_missing(gathered.failed.len());
-    Ok(respond(&search, gathered, trace, started))
+    respond(&search, gathered, trace, started)
 }
 
 /// What asking one node came to.
@@ -137,6 +138,9 @@ fn leaf_request(search: &Search, shards: Vec<LeafShard>, deadline: Instant) -> L
         order: search.order,
         size: search.size,
         count: search.count,
+        histogram_ns: search.histogram.as_ref().map(|interval| interval.ns),
+        terms: search.terms.as_ref().map(|terms| terms.field.clone()),
+        explain: search.explain,
         deadline_ms: left.as_millis() as u64,
         candidates_max: search.candidates_max,
         parallelism: search.parallelism,
@@ -160,7 +164,7 @@ impl Gathered {
                     if !found.hits.is_empty() {
                         self.first_hit = Some(self.first_hit.map_or(took, |first| first.min(took)));
                     }
-                    self.found.insert(shard, found);
+                    self.found.insert(shard, *found);
                 }
                 Some(LeafOutcome::Failed { code, message }) => self.failed.push(FailedShard { shard, code, message }),
                 None => self.failed.push(failed(shard, "failed", "the node that holds it left it out of its answer")),
@@ -204,7 +208,7 @@ impl Gathered {
     }
 }
 
-fn respond(search: &Search, gathered: Gathered, trace: TraceId, started: Instant) -> SearchResponse {
+fn respond(search: &Search, gathered: Gathered, trace: TraceId, started: Instant) -> Result<SearchResponse, Failure> {
     let metrics = gathered.metrics(started.elapsed());
     let Gathered { found, failed, .. } = gathered;
     let positions: BTreeMap<ShardId, LogPosition> =
@@ -216,18 +220,24 @@ fn respond(search: &Search, gathered: Gathered, trace: TraceId, started: Instant
     let partial = cut || !failed.is_empty();
     let seen = search.after.as_ref().map_or(0, |page| page.seen) + hits.len() as u64;
     let (total, total_relation) = total(search, &found, seen, partial || (more && !search.count));
-    SearchResponse {
+    let histogram = search.histogram.as_ref().map(|interval| aggregations::histogram(interval, &found)).transpose()?;
+    let terms = search.terms.as_ref().map(|terms| aggregations::terms(terms, &found, partial));
+    let explain = search.explain.then(|| found.iter_mut().filter_map(|found| found.explain.take()).collect());
+    Ok(SearchResponse {
         cursor: if more { cursor(search, &hits, seen, &positions) } else { None },
         hits: hits.into_iter().map(outward).collect(),
         total,
         total_relation,
+        histogram,
+        terms,
+        explain,
         token: positions.iter().map(|(&shard, at)| TokenPart { shard, epoch: at.epoch, seq: at.seq }).collect(),
         partial,
         failed_shards: failed,
         stale_read,
         metrics,
         trace_id: trace.to_string(),
-    }
+    })
 }
 
 /// With `count` what the shards counted, without it what the pages have shown.

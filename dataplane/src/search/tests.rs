@@ -90,6 +90,32 @@ async fn filters_and_orders_do_what_they_say() {
 }
 
 #[tokio::test]
+async fn documents_are_counted_by_time_and_by_value_over_all_shards() {
+    let cluster = Cluster::start(2, 4).await;
+    fill(&cluster, 0, 25).await;
+    let request = json!({
+        "query": {"all": [{"contains": "needle"}, {"range": {"field": "n", "lt": 22}}]},
+        "histogram": {"interval": "10s"}, "terms": {"field": "n", "size": 3}, "explain": true, "page": {"size": 0},
+    });
+    let (status, answer) = cluster.search(1, &request).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    let bucket = |from: &str, count: u64| json!({"from": from, "count": count});
+    let buckets = [("2020-09-13T12:26:40Z", 10), ("2020-09-13T12:26:50Z", 10), ("2020-09-13T12:27:00Z", 2)];
+    let buckets: Vec<Value> = buckets.into_iter().map(|(from, count)| bucket(from, count)).collect();
+    assert_eq!(answer["histogram"], json!({"interval": "10s", "buckets": buckets}));
+    let values: Vec<Value> = ["0", "1", "10"].map(|value| json!({"value": value, "count": 1})).to_vec();
+    assert_eq!(answer["terms"], json!({"field": "n", "buckets": values, "relation": "eq", "error_max": 0}));
+    let explained = answer["explain"].as_array().expect("an explanation");
+    let shards: BTreeSet<_> = explained.iter().map(|shard| shard["shard"].as_u64()).collect();
+    assert_eq!(shards, (0..4).map(Some).collect());
+    assert!(explained.iter().all(|shard| shard["patterns"][0]["required"] == "\"needle\""), "{answer}");
+    let request = json!({"contains": "needle", "terms": {"field": "text"}});
+    let (_, answer) = cluster.search(0, &request).await;
+    assert_eq!(answer["terms"]["buckets"], json!([{"value": "needle", "count": 25}]));
+    assert!(answer.get("histogram").is_none() && answer.get("explain").is_none());
+}
+
+#[tokio::test]
 async fn pages_of_a_cursor_are_stable_while_others_write_and_any_node_goes_on() {
     let cluster = Cluster::start(2, 4).await;
     fill(&cluster, 0, 100).await;

@@ -7,7 +7,7 @@ use grepzilla_model::{ClusterUuid, Durability, Epoch, Incarnation, IndexName, No
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::search::{Order, RangeBounds};
+use crate::search::{Order, RangeBounds, ShardExplanation};
 
 /// `GET`: who a node is; answers [`Hello`].
 pub const HELLO_PATH: &str = "/peer/v1/hello";
@@ -119,11 +119,20 @@ pub struct LeafSearchRequest {
     pub size: usize,
     /// Whether totals are wanted.
     pub count: bool,
+    /// Nanoseconds of a bucket, if counts by time are wanted.
+    #[serde(default)]
+    pub histogram_ns: Option<i64>,
+    /// The path, if counts by value are wanted.
+    #[serde(default)]
+    pub terms: Option<String>,
+    /// Whether an explanation is wanted.
+    #[serde(default)]
+    pub explain: bool,
     /// Milliseconds left.
     pub deadline_ms: u64,
     /// Documents looked at, at most, in each shard.
     pub candidates_max: u64,
-    /// Shards searched at once.
+    /// Shards searched at once, and threads for one shard where there are fewer shards.
     pub parallelism: usize,
     /// Whether a node that holds a shard's log without leading it must not answer.
     pub require_primary: bool,
@@ -239,7 +248,7 @@ pub struct LeafShardAnswer {
 #[serde(rename_all = "lowercase")]
 pub enum LeafOutcome {
     /// It looked.
-    Found(LeafFound),
+    Found(Box<LeafFound>),
     /// It could not: a fixed word as in [`crate::search::FailedShard`], and a sentence.
     Failed {
         /// The word.
@@ -262,6 +271,15 @@ pub struct LeafFound {
     pub hits: Vec<LeafHit>,
     /// How many documents match, if a count was wanted; exact unless cut.
     pub total: Option<u64>,
+    /// The documents by time, if wanted.
+    #[serde(default)]
+    pub histogram: Option<LeafHistogram>,
+    /// The documents by value, if wanted.
+    #[serde(default)]
+    pub terms: Option<LeafTerms>,
+    /// How it was found, if wanted.
+    #[serde(default)]
+    pub explain: Option<ShardExplanation>,
     /// Whether there are more hits after these.
     pub more: bool,
     /// Whether the deadline cut the work.
@@ -276,6 +294,49 @@ pub struct LeafFound {
     pub blocks_read: u64,
     /// Bytes of columns that were scanned.
     pub bytes_read: u64,
+}
+
+impl LeafFound {
+    /// The answer of a leader that has seen everything up to a position, and found nothing.
+    pub fn nothing(epoch: Epoch, seq: SeqNo) -> LeafFound {
+        LeafFound {
+            epoch,
+            seq,
+            primary: true,
+            hits: Vec::new(),
+            total: None,
+            histogram: None,
+            terms: None,
+            explain: None,
+            more: false,
+            deadline_hit: false,
+            budget_hit: false,
+            candidates: 0,
+            blocks_total: 0,
+            blocks_read: 0,
+            bytes_read: 0,
+        }
+    }
+}
+
+/// Documents of one shard by time.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeafHistogram {
+    /// Where each bucket begins, in nanoseconds since 1970, and how many documents it has.
+    pub buckets: Vec<(i64, u64)>,
+    /// Whether there are more buckets than are told.
+    pub is_cut: bool,
+}
+
+/// Documents of one shard by value.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeafTerms {
+    /// The values and how many documents have them, the most frequent first, ties by text.
+    pub counts: Vec<(String, u64)>,
+    /// How many more documents than is said a value may have.
+    pub unseen_max: u64,
+    /// How many documents, besides those, a value may have that is not there.
+    pub omitted_max: u64,
 }
 
 /// One document that matches.

@@ -1,5 +1,7 @@
 //! `POST /search`: request and answer.
 
+mod aggregation;
+mod explain;
 mod tree;
 
 use grepzilla_model::ShardId;
@@ -8,6 +10,8 @@ use serde_json::value::RawValue;
 
 use crate::ingest::TokenPart;
 
+pub use aggregation::{Histogram, HistogramBucket, HistogramRequest, TermBucket, Terms, TermsRequest};
+pub use explain::{ExplainedPattern, ShardExplanation};
 pub use tree::{QueryNode, RangeBound, RangeBounds};
 
 /// The request. Exactly one of `contains`, `exact`, `wildcard`, `regex` and `query` is given.
@@ -59,6 +63,15 @@ pub struct SearchRequest {
     /// Whether `total` is exact.
     #[serde(default)]
     pub count: bool,
+    /// Counts of the documents that match, by time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub histogram: Option<HistogramRequest>,
+    /// Counts of the documents that match, by the values of a field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms: Option<TermsRequest>,
+    /// Whether the answer says how it was found.
+    #[serde(default)]
+    pub explain: bool,
     /// Bounds on the work.
     #[serde(default)]
     pub limits: SearchLimits,
@@ -119,7 +132,7 @@ pub struct Cursor(pub String);
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SearchLimits {
-    /// Shards searched at once on one node: 1 to 64.
+    /// Shards searched at once on one node, and threads for one shard where fewer shards are asked: 1 to 64.
     pub parallelism: usize,
     /// Milliseconds until the answer is given with what there is: 1 to 60,000.
     pub deadline_ms: u64,
@@ -144,6 +157,15 @@ pub struct SearchResponse {
     pub total: u64,
     /// What `total` is.
     pub total_relation: TotalRelation,
+    /// The documents by time, if asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub histogram: Option<Histogram>,
+    /// The most frequent values of a field, if asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms: Option<Terms>,
+    /// How it was found, shard by shard, if asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explain: Option<Vec<ShardExplanation>>,
     /// Positions that this answer saw.
     pub token: Vec<TokenPart>,
     /// Whether anything is missing: a shard, or work cut off by a limit.

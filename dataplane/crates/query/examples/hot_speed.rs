@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use grepzilla_model::document::{Document, DocumentLimits};
 use grepzilla_model::{Bucket, Epoch, IndexName, Record, RecordKind, SeqNo, ShardId, TimeNs};
 use grepzilla_query::{
-    CompiledQuery, LeafAnswer, LeafRequest, Node, Order, Pattern, Query, TimeRange, compile, search,
+    Aggregations, CompiledQuery, LeafAnswer, LeafRequest, Node, Order, Pattern, Query, TimeRange, compile, search,
 };
 use grepzilla_storage::View;
 use grepzilla_storage::hot::{HotOptions, HotTier};
@@ -97,9 +97,11 @@ fn timed(view: &View, query: &CompiledQuery, count: bool) -> (Duration, LeafAnsw
         after: None,
         upto: view.upto(),
         count,
+        aggregations: Aggregations::default(),
+        threads: 1,
         deadline: started + Duration::from_secs(60),
         candidates_max: u64::MAX,
     };
-    let answer = search(view, &request);
+    let answer = search(view, &request).expect("it is in memory");
     (started.elapsed(), answer)
 }

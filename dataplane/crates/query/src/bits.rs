@@ -18,6 +18,10 @@ impl Bits {
         self.words[number / 64] |= 1 << (number % 64);
     }
 
+    pub(crate) fn contains(&self, number: usize) -> bool {
+        self.words[number / 64] & (1 << (number % 64)) != 0
+    }
+
     /// Keeps what the other set of the same bound has too.
     pub(crate) fn intersect(&mut self, other: &Bits) {
         self.words.iter_mut().zip(&other.words).for_each(|(word, other)| *word &= other);
@@ -33,6 +37,20 @@ impl Bits {
         self.words.iter_mut().for_each(|word| *word = !*word);
         if let (Some(last), rest @ 1..) = (self.words.last_mut(), self.len % 64) {
             *last &= (1 << rest) - 1;
+        }
+    }
+
+    /// Takes out the numbers that do not pass.
+    pub(crate) fn retain(&mut self, mut passes: impl FnMut(usize) -> bool) {
+        for (position, word) in self.words.iter_mut().enumerate() {
+            let mut rest = *word;
+            while rest != 0 {
+                let bit = rest.trailing_zeros() as usize;
+                rest &= rest - 1;
+                if !passes(position * 64 + bit) {
+                    *word &= !(1 << bit);
+                }
+            }
         }
     }
 
@@ -70,7 +88,7 @@ mod tests {
         let bits = bits(200, &[199, 0, 64, 63, 64, 127]);
         assert_eq!(bits.iter().collect::<Vec<_>>(), [0, 63, 64, 127, 199]);
         assert_eq!(bits.count(), 5);
-        assert!(!bits.is_empty() && Bits::none(1).is_empty());
+        assert!(bits.contains(63) && !bits.contains(62) && !bits.is_empty() && Bits::none(1).is_empty());
     }
 
     #[test]
@@ -88,6 +106,8 @@ mod tests {
             assert_eq!(either.iter().collect::<Vec<_>>(), numbers(&|number| number % 2 == 0 || number % 3 == 0));
             neither.invert();
             assert_eq!(neither.iter().collect::<Vec<_>>(), numbers(&|number| number % 2 == 1));
+            neither.retain(|number| number % 3 == 0);
+            assert_eq!(neither.iter().collect::<Vec<_>>(), numbers(&|number| number % 6 == 3));
         }
     }
 }

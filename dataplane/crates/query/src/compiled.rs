@@ -57,7 +57,17 @@ impl CompiledQuery {
         self.indexes.is_empty() || self.indexes.contains(index)
     }
 
-    /// Bits of the conditions that may be shown as what matched.
+    /// For each pattern, in the order of the query, what the folded text of every match contains, as people read it.
+    pub fn required_by_patterns(&self) -> Vec<String> {
+        const CHARACTERS_MAX: usize = 1_000;
+        let matchers = self.conditions.iter().filter_map(|condition| match &condition.test {
+            Test::Match(matcher) => Some(matcher),
+            Test::Exists | Test::Range(_) => None,
+        });
+        matchers.map(|matcher| matcher.required().to_string().chars().take(CHARACTERS_MAX).collect()).collect()
+    }
+
+    /// The patterns that may be shown as what matched.
     pub(crate) fn shown(&self) -> impl Iterator<Item = (&Condition, &Matcher)> {
         self.conditions.iter().filter(|condition| condition.is_positive).filter_map(|condition| match &condition.test {
             Test::Match(matcher) => Some((condition, &**matcher)),

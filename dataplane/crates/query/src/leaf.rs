@@ -3,6 +3,8 @@
 //! Blocks are visited in the order in which they can contribute to the page, and not at all when they cannot contribute to the page and
 //! nothing is counted. Only the documents of the page are put together.
 
+mod aggregate;
+mod block_ref;
 mod hit;
 mod open;
 mod page;
@@ -10,16 +12,23 @@ mod preview;
 mod scan;
 mod sealed;
 mod skim;
+mod stop;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use grepzilla_model::{Epoch, IndexName, SeqNo, ShardId};
-use grepzilla_storage::View;
+use grepzilla_storage::{ReadError, View};
 
 use crate::clock::Clock;
 use crate::{CompiledQuery, Order, SortKey};
-use scan::{BlockRef, Scan, Stop};
+use scan::{Scan, Visit};
+use stop::Stop;
+
+pub use aggregate::{Aggregations, BUCKETS_MAX, Histogram, TERMS_BYTES_MAX, TERMS_SENT_MAX, TermCount, Terms};
+
+/// How many blocks one thread reads before others are asked to help: what is found soon is not worth a second thread.
+const BLOCKS_ALONE: usize = 4;
 
 /// What is asked of one shard.
 #[derive(Debug, Clone)]
@@ -38,6 +47,10 @@ pub struct LeafRequest<'a> {
     pub upto: SeqNo,
     /// Whether to count all documents that match.
     pub count: bool,
+    /// What to count by time or by value; needs no `count`.
+    pub aggregations: Aggregations<'a>,
+    /// Threads that may work on it, the caller's included; at least one does.
+    pub threads: usize,
     /// When to stop.
     pub deadline: Instant,
     /// The most documents to look at one by one because a value of theirs matches. Checked behind each block, so it may be
@@ -53,6 +66,10 @@ pub struct LeafAnswer {
     /// How many documents match, each once however many of its leaves do; `None` unless asked for. Exact unless the
     /// deadline or the budget was hit; then it is what was seen until then.
     pub total: Option<u64>,
+    /// Documents by time, if asked for. As exact as the total, and unless it was cut.
+    pub histogram: Option<Histogram>,
+    /// Documents by value, if asked for. As exact as the total, and unless it says otherwise.
+    pub terms: Option<Terms>,
     /// Whether there is, or after a hit deadline or budget may be, a hit behind the page.
     pub more: bool,
     /// Whether time ran out.
@@ -93,6 +110,8 @@ pub struct LeafMetrics {
     pub candidates_total: u64,
     /// Blocks that there are.
     pub blocks_total: u64,
+    /// Blocks that were not read because the index of grams excluded them.
+    pub blocks_excluded: u64,
     /// Blocks whose values were searched.
     pub blocks_read: u64,
     /// Bytes that were searched.
@@ -101,42 +120,83 @@ pub struct LeafMetrics {
     pub documents_unpacked: u64,
     /// From the start to the first document that matches.
     pub first_hit: Option<Duration>,
-    /// The time that searching took.
+    /// The time that asking the index of grams took.
+    pub plan: Duration,
+    /// The time that searching took, `plan` included.
     pub scan: Duration,
     /// The time that putting the page together took.
     pub assembly: Duration,
 }
 
-/// Asks one shard.
-pub fn search(view: &View, request: &LeafRequest<'_>) -> LeafAnswer {
-    let started = Instant::now();
-    let clock = Clock::new(request.deadline);
-    let blocks = blocks(view, request);
-    let mut scan = Scan::new(view, request, &clock);
-    let stop = scan.run(&blocks).err();
-    let scanned = started.elapsed();
-    let (page, mut metrics, total) = scan.finish();
-    let has_more = page.has_more();
-    let (hits, assembled) = hit::assemble(page, &blocks, request, &clock, &mut metrics);
-    let stop = stop.or(assembled.err());
-    metrics.blocks_total = (view.sealed().len() + view.open().len()) as u64;
-    metrics.scan = scanned;
-    metrics.assembly = started.elapsed() - scanned;
-    LeafAnswer {
-        hits,
-        total: request.count.then_some(total),
-        more: has_more || stop.is_some(),
-        deadline_hit: stop == Some(Stop::Deadline),
-        budget_hit: stop == Some(Stop::Budget),
-        metrics,
+impl LeafMetrics {
+    fn merge(&mut self, other: &LeafMetrics) {
+        self.candidates_total += other.candidates_total;
+        self.blocks_excluded += other.blocks_excluded;
+        self.blocks_read += other.blocks_read;
+        self.plan += other.plan;
+        self.bytes_read += other.bytes_read;
+        self.first_hit = self.first_hit.into_iter().chain(other.first_hit).min();
     }
 }
 
-/// The blocks that may hold what is asked for, the most promising first.
-fn blocks<'a>(view: &'a View, request: &LeafRequest<'_>) -> Vec<BlockRef<'a>> {
-    let sealed = view.sealed().iter().map(|block| BlockRef::Sealed(block));
-    let open = view.open().iter().map(BlockRef::Open);
-    let mut blocks: Vec<BlockRef<'a>> = sealed.chain(open).filter(|block| block.may_hold(request)).collect();
-    blocks.sort_by_cached_key(|block| block.best_rank(request));
-    blocks
+/// Asks one shard. An error means that part of it cannot be read: then there is no answer, because it might lack something.
+pub fn search(view: &View, request: &LeafRequest<'_>) -> Result<LeafAnswer, ReadError> {
+    let started = Instant::now();
+    let visit = Visit::new(view, request, started);
+    let (scan, stop) = run(&visit);
+    let scanned = started.elapsed();
+    let Scan { page, total, aggregates, mut metrics, .. } = scan;
+    let has_more = page.has_more();
+    let clock = Clock::new(request.deadline);
+    let (hits, assembled) = hit::assemble(page, &visit.blocks, request, &clock, &mut metrics);
+    let stop = stop.or(assembled.err());
+    if let Some(Stop::Unreadable(error)) = stop {
+        return Err(error);
+    }
+    metrics.blocks_total = (view.sealed().len() + view.open().len()) as u64;
+    metrics.scan = scanned;
+    metrics.assembly = started.elapsed() - scanned;
+    let (histogram, terms) = aggregates.finish();
+    Ok(LeafAnswer {
+        hits,
+        total: request.count.then_some(total),
+        histogram,
+        terms,
+        more: has_more || stop.is_some(),
+        deadline_hit: matches!(stop, Some(Stop::Deadline)),
+        budget_hit: matches!(stop, Some(Stop::Budget)),
+        metrics,
+    })
+}
+
+/// Visits the blocks, on several threads if there are many.
+fn run<'a>(visit: &'a Visit<'a>) -> (Scan<'a>, Option<Stop>) {
+    let mut scan = Scan::new(visit);
+    let threads = visit.request.threads.min(visit.blocks_left() / BLOCKS_ALONE);
+    let mut stop: Option<Stop> = match scan.run(if threads > 1 { BLOCKS_ALONE } else { usize::MAX }) {
+        Ok(true) => None,
+        Ok(false) => return (scan, None),
+        Err(stop) => return (scan, Some(stop)),
+    };
+    std::thread::scope(|scope| {
+        let help = || {
+            let mut scan = Scan::new(visit);
+            let stop = scan.run(usize::MAX).err();
+            (scan, stop)
+        };
+        let helpers: Vec<_> = (1..threads).map(|_| scope.spawn(help)).collect();
+        let mut add = |other: Option<Stop>| {
+            stop = match (stop.take(), other) {
+                (Some(one), Some(other)) => Some(one.or_graver(other)),
+                (one, other) => one.or(other),
+            };
+        };
+        add(scan.run(usize::MAX).err());
+        for helper in helpers {
+            let (found, stop) = helper.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            scan.merge(found);
+            add(stop);
+        }
+    });
+    (scan, stop)
 }

@@ -14,11 +14,15 @@ mod matcher;
 mod order;
 mod pattern;
 mod range;
+mod required;
 mod tree;
 
 pub use compiled::{CompiledQuery, compile};
 pub use error::QueryError;
-pub use leaf::{LeafAnswer, LeafHit, LeafMetrics, LeafRequest, search};
+pub use leaf::{
+    Aggregations, BUCKETS_MAX, Histogram, LeafAnswer, LeafHit, LeafMetrics, LeafRequest, TERMS_BYTES_MAX,
+    TERMS_SENT_MAX, TermCount, Terms, search,
+};
 pub use order::{Order, Rank, SortKey};
 pub use pattern::{PATTERN_BYTES_MAX, Pattern, REGEX_BYTES_MAX, REGEX_DEPTH_MAX};
 pub use tree::{Bound, Bounds, DEPTH_MAX, NODES_MAX, Node, Query, TimeRange};

@@ -13,6 +13,7 @@ use memchr::memmem::Finder;
 use crate::QueryError;
 use crate::clock::{Clock, Expired};
 use crate::pattern::{PATTERN_BYTES_MAX, Pattern};
+use crate::required::Required;
 use contains::Contains;
 use exact::Exact;
 use regex::Regex;
@@ -23,6 +24,7 @@ use wildcard::Wildcard;
 pub(crate) struct Matcher {
     form: Form,
     spelling: Spelling,
+    required: Required,
 }
 
 #[derive(Debug)]
@@ -43,15 +45,31 @@ impl Matcher {
             return Err(QueryError::TooLong { found: text.len(), max: PATTERN_BYTES_MAX });
         }
         let spelling = if case_sensitive { Spelling::Written } else { Spelling::Folded };
-        Ok(match pattern {
-            Pattern::Contains(needle) => Matcher { form: Form::Contains(Contains::new(needle, spelling)?), spelling },
-            Pattern::Exact(text) => Matcher { form: Form::Exact(Box::new(Exact::new(text, spelling))), spelling },
-            Pattern::Wildcard(text) => Matcher { form: Form::Wildcard(Wildcard::new(text, spelling)?), spelling },
-            Pattern::Regex(text) => {
-                let regex = Box::new(Regex::new(text, case_sensitive)?);
-                Matcher { form: Form::Regex(regex), spelling: Spelling::Written }
+        let (form, spelling, required) = match pattern {
+            Pattern::Contains(needle) => {
+                let form = Form::Contains(Contains::new(needle, spelling)?);
+                (form, spelling, Required::by_literals([needle.as_str()]))
             }
-        })
+            Pattern::Exact(text) => {
+                let form = Form::Exact(Box::new(Exact::new(text, spelling)));
+                (form, spelling, Required::by_literals([text.as_str()]))
+            }
+            Pattern::Wildcard(text) => {
+                let wildcard = Wildcard::new(text, spelling)?;
+                let required = Required::by_literals(wildcard.literals());
+                (Form::Wildcard(wildcard), spelling, required)
+            }
+            Pattern::Regex(text) => {
+                let (regex, hir) = Regex::new(text, case_sensitive)?;
+                (Form::Regex(Box::new(regex)), Spelling::Written, Required::by_regex(&hir))
+            }
+        };
+        Ok(Matcher { form, spelling, required })
+    }
+
+    /// What the folded text of every value that matches contains.
+    pub(crate) fn required(&self) -> &Required {
+        &self.required
     }
 
     /// The spelling of all values that are given to the other functions.

@@ -6,9 +6,10 @@ use std::ops::ControlFlow;
 use grepzilla_model::document::walk_leaves;
 use grepzilla_storage::block::Stamp;
 
+use super::block_ref::BlockRef;
 use super::page::{Page, Place};
 use super::preview::{Preview, preview};
-use super::scan::{BlockRef, IN_MEMORY, Stop};
+use super::stop::Stop;
 use super::{LeafHit, LeafMetrics, LeafRequest};
 use crate::clock::{Clock, Expired};
 use crate::{CompiledQuery, SortKey};
@@ -32,8 +33,8 @@ pub(super) fn assemble(
         // Documents are put together fastest in their own order.
         documents.sort_unstable_by_key(|(_, document)| *document);
         let assembler = Assembler { request, clock };
-        if assembler.block(blocks[block], &documents, &mut hits).is_err() {
-            outcome = Err(Stop::Deadline);
+        outcome = assembler.block(blocks[block], &documents, &mut hits);
+        if outcome.is_err() {
             break;
         }
         metrics.documents_unpacked += documents.len() as u64;
@@ -53,14 +54,14 @@ impl Assembler<'_> {
         block: BlockRef<'_>,
         documents: &[(usize, usize)],
         hits: &mut [Option<LeafHit>],
-    ) -> Result<(), Expired> {
+    ) -> Result<(), Stop> {
         match block {
             BlockRef::Sealed(block) => {
                 self.clock.look()?;
-                let (mut sources, stamps) = (block.sources().expect(IN_MEMORY), block.stamps().expect(IN_MEMORY));
+                let (mut sources, stamps) = (block.sources()?, block.stamps()?);
                 for (position, document) in documents {
                     let mut hit = self.hit(stamps.stamp(*document), block.index(), &sources.source(*document))?;
-                    hit.id = block.id(*document).expect(IN_MEMORY);
+                    hit.id = block.id(*document)?;
                     hits[*position] = Some(hit);
                 }
             }

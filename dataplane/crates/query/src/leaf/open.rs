@@ -1,6 +1,7 @@
 //! Whether a query asks for one open document: a walk over its leaves until the tree is settled.
 
 use std::ops::ControlFlow;
+use std::time::Instant;
 
 use grepzilla_model::document::walk_leaves;
 use grepzilla_model::fold::fold_into;
@@ -15,21 +16,21 @@ use crate::compiled::{Condition, Known, Test};
 #[derive(Debug)]
 pub(super) struct Reader<'a> {
     query: &'a CompiledQuery,
-    clock: &'a Clock,
+    clock: Clock,
     skim: Skim<'a>,
     /// Room for a folded value.
     folded: String,
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(query: &'a CompiledQuery, clock: &'a Clock) -> Reader<'a> {
-        Reader { query, clock, skim: Skim::new(&query.conditions), folded: String::new() }
+    pub(super) fn new(query: &'a CompiledQuery, deadline: Instant) -> Reader<'a> {
+        Reader { query, clock: Clock::new(deadline), skim: Skim::new(&query.conditions), folded: String::new() }
     }
 
     /// Whether the query holds for a document.
     pub(super) fn holds(&mut self, source: &str) -> Result<bool, Expired> {
         self.clock.tick()?;
-        let (query, clock) = (self.query, self.clock);
+        let (query, clock) = (self.query, &self.clock);
         let tree = &query.tree;
         let mut known = Known { yes: 0, no: self.skim.ruled_out(source) };
         if !tree.may_hold(known) || tree.must_hold(known) {

@@ -41,6 +41,11 @@ impl Page {
         }
     }
 
+    /// Takes over what another part of the same search kept.
+    pub(super) fn merge(&mut self, other: Page) {
+        other.kept.into_iter().for_each(|(rank, place)| self.add(rank, place));
+    }
+
     /// Whether there are more hits than the page takes.
     pub(super) fn has_more(&self) -> bool {
         self.kept.len() > self.size

@@ -1,176 +1,183 @@
 //! The visit of blocks: which documents match, how many they are, and which are the best.
 
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use grepzilla_storage::View;
-use grepzilla_storage::block::{Block, Span, Stamp};
+use grepzilla_storage::block::{Block, Stamp};
 use grepzilla_storage::hot::OpenTail;
 
+use super::aggregate::Aggregates;
+use super::block_ref::BlockRef;
 use super::open::Reader;
 use super::page::{Page, Place};
 use super::sealed::Evaluation;
+use super::stop::Stop;
 use super::{LeafMetrics, LeafRequest};
-use crate::clock::{Clock, Expired};
-use crate::{Order, Rank, SortKey};
+use crate::bits::Bits;
+use crate::clock::Clock;
+use crate::{Rank, SortKey};
 
-/// Why reading a part of a block cannot fail.
-pub(super) const IN_MEMORY: &str = "blocks of the hot tier are in memory";
-
-/// Why a search ended early.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stop {
-    Deadline,
-    Budget,
+/// What the threads of one search share.
+#[derive(Debug)]
+pub(super) struct Visit<'a> {
+    pub(super) view: &'a View,
+    pub(super) request: &'a LeafRequest<'a>,
+    /// In the order of their best ranks.
+    pub(super) blocks: Vec<BlockRef<'a>>,
+    /// The position of the first block that nobody has taken.
+    next: AtomicUsize,
+    candidates: AtomicU64,
+    is_stopped: AtomicBool,
+    after: Option<Rank>,
+    started: Instant,
 }
 
-impl From<Expired> for Stop {
-    fn from(_: Expired) -> Stop {
-        Stop::Deadline
-    }
-}
-
-/// A block of either kind.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum BlockRef<'a> {
-    Sealed(&'a Block),
-    Open(&'a OpenTail),
-}
-
-impl BlockRef<'_> {
-    fn span(&self) -> Span {
-        match self {
-            BlockRef::Sealed(block) => block.span(),
-            BlockRef::Open(tail) => tail.span(),
+impl<'a> Visit<'a> {
+    pub(super) fn new(view: &'a View, request: &'a LeafRequest<'a>, started: Instant) -> Visit<'a> {
+        let sealed = view.sealed().iter().map(BlockRef::Sealed);
+        let open = view.open().iter().map(BlockRef::Open);
+        let mut blocks: Vec<BlockRef<'a>> = sealed.chain(open).filter(|block| block.may_hold(request)).collect();
+        blocks.sort_by_cached_key(|block| block.best_rank(request));
+        Visit {
+            view,
+            request,
+            blocks,
+            next: AtomicUsize::new(0),
+            candidates: AtomicU64::new(0),
+            is_stopped: AtomicBool::new(false),
+            after: request.after.map(|key| request.order.rank(key)),
+            started,
         }
     }
 
-    /// Whether a document of the block may be asked for, whatever its values.
-    pub(super) fn may_hold(&self, request: &LeafRequest<'_>) -> bool {
-        let index = match self {
-            BlockRef::Sealed(block) => block.index(),
-            BlockRef::Open(tail) => tail.index(),
-        };
-        let (span, time) = (self.span(), request.query.time);
-        let in_time = time.from.is_none_or(|from| from <= span.time_max) && time.to.is_none_or(|to| span.time_min < to);
-        request.query.has_index(index) && in_time && span.seq_min <= request.upto
+    /// Blocks that nobody has taken.
+    pub(super) fn blocks_left(&self) -> usize {
+        self.blocks.len().saturating_sub(self.next.load(Ordering::Relaxed))
     }
 
-    /// The best rank that a document of the block may have.
-    pub(super) fn best_rank(&self, request: &LeafRequest<'_>) -> Rank {
-        let span = self.span();
-        let (time, seq) = match request.order {
-            Order::Newest => (span.time_max, span.seq_max),
-            Order::Oldest => (span.time_min, span.seq_min),
-        };
-        request.order.rank(SortKey { time, shard: request.shard, seq })
-    }
-
-    /// The worst rank that a document of the block may have.
-    fn worst_rank(&self, request: &LeafRequest<'_>) -> Rank {
-        let span = self.span();
-        let (time, seq) = match request.order {
-            Order::Newest => (span.time_min, span.seq_min),
-            Order::Oldest => (span.time_max, span.seq_max),
-        };
-        request.order.rank(SortKey { time, shard: request.shard, seq })
+    /// Whether every block is visited, whatever the page holds.
+    fn visits_all(&self) -> bool {
+        self.request.count || !self.request.aggregations.is_empty()
     }
 }
 
-/// A search under way.
+/// What one thread has found.
 #[derive(Debug)]
 pub(super) struct Scan<'a> {
-    view: &'a View,
-    request: &'a LeafRequest<'a>,
-    clock: &'a Clock,
-    started: Instant,
-    after: Option<Rank>,
-    page: Page,
-    total: u64,
-    metrics: LeafMetrics,
-    reader: Reader<'a>,
+    visit: &'a Visit<'a>,
+    clock: Clock,
+    pub(super) page: Page,
+    pub(super) total: u64,
+    pub(super) aggregates: Aggregates,
+    pub(super) metrics: LeafMetrics,
 }
 
 impl<'a> Scan<'a> {
-    pub(super) fn new(view: &'a View, request: &'a LeafRequest<'a>, clock: &'a Clock) -> Scan<'a> {
+    pub(super) fn new(visit: &'a Visit<'a>) -> Scan<'a> {
         Scan {
-            view,
-            request,
-            clock,
-            started: Instant::now(),
-            after: request.after.map(|key| request.order.rank(key)),
-            page: Page::new(request.size),
+            visit,
+            clock: Clock::new(visit.request.deadline),
+            page: Page::new(visit.request.size),
             total: 0,
+            aggregates: Aggregates::new(&visit.request.aggregations),
             metrics: LeafMetrics::default(),
-            reader: Reader::new(request.query, clock),
         }
     }
 
-    /// Visits the blocks, which are in the order of their best ranks.
-    pub(super) fn run(&mut self, blocks: &[BlockRef<'_>]) -> Result<(), Stop> {
-        for (position, block) in blocks.iter().enumerate() {
-            let is_wanted = self.page.wants(block.best_rank(self.request));
-            if !is_wanted && !self.request.count {
+    /// Visits blocks until none is left that can contribute, or, if it is asked to pause, for a few blocks. Whether it paused.
+    pub(super) fn run(&mut self, blocks_max: usize) -> Result<bool, Stop> {
+        let outcome = self.visit_blocks(blocks_max);
+        if outcome.is_err() {
+            self.visit.is_stopped.store(true, Ordering::Relaxed);
+        }
+        outcome
+    }
+
+    fn visit_blocks(&mut self, blocks_max: usize) -> Result<bool, Stop> {
+        let (visit, blocks_read) = (self.visit, self.metrics.blocks_read);
+        let mut reader = Reader::new(visit.request.query, visit.request.deadline);
+        while !visit.is_stopped.load(Ordering::Relaxed) {
+            if self.metrics.blocks_read - blocks_read >= blocks_max as u64 {
+                return Ok(true);
+            }
+            let position = visit.next.fetch_add(1, Ordering::Relaxed);
+            let Some(block) = visit.blocks.get(position) else { break };
+            let is_wanted = self.page.wants(block.best_rank(visit.request));
+            if !is_wanted && !visit.visits_all() {
                 break;
             }
-            let is_before_page = self.after.is_some_and(|after| block.worst_rank(self.request) <= after);
-            if is_before_page && !self.request.count {
+            let is_before_page = visit.after.is_some_and(|after| block.worst_rank(visit.request) <= after);
+            if is_before_page && !visit.visits_all() {
                 continue;
             }
             self.clock.look()?;
             self.metrics.blocks_read += 1;
             match block {
                 BlockRef::Sealed(block) => self.sealed(position, block)?,
-                BlockRef::Open(tail) => self.open(position, tail)?,
+                BlockRef::Open(tail) => self.open(position, tail, &mut reader)?,
             }
-            if self.metrics.candidates_total > self.request.candidates_max {
+            if visit.candidates.load(Ordering::Relaxed) > visit.request.candidates_max {
                 return Err(Stop::Budget);
             }
         }
-        Ok(())
+        Ok(false)
     }
 
-    /// What was found.
-    pub(super) fn finish(self) -> (Page, LeafMetrics, u64) {
-        (self.page, self.metrics, self.total)
+    /// Takes over what another thread has found.
+    pub(super) fn merge(&mut self, other: Scan<'_>) {
+        self.page.merge(other.page);
+        self.total += other.total;
+        self.aggregates.merge(other.aggregates);
+        self.metrics.merge(&other.metrics);
     }
 
     fn sealed(&mut self, position: usize, block: &Block) -> Result<(), Stop> {
-        let mut evaluation = Evaluation::new(self.request.query, block, self.clock);
+        let request = self.visit.request;
+        let mut evaluation = Evaluation::new(request.query, block, &self.clock);
         let documents = evaluation.documents();
         self.metrics.bytes_read += evaluation.bytes_read();
-        let documents = documents?;
-        if self.is_counted_only(block) {
-            self.candidates(documents.count() as u64);
+        let mut documents = documents?;
+        if documents.is_empty() {
             return Ok(());
         }
-        let stamps = block.stamps().expect(IN_MEMORY);
-        for document in documents.iter() {
-            let stamp = stamps.stamp(document);
-            if self.is_asked_for(stamp) {
-                self.found(stamp, Place { block: position, document });
-            }
+        if !self.is_asked_for_as_a_whole(block) {
+            let stamps = block.stamps()?;
+            documents.retain(|document| self.is_asked_for(stamps.stamp(document)));
+        }
+        self.candidates(documents.count() as u64);
+        self.aggregates.add_block(block, &documents)?;
+        if self.page.wants(BlockRef::Sealed(block).best_rank(request)) {
+            self.add_to_page(position, block, &documents)?;
         }
         Ok(())
     }
 
-    /// Whether all documents of the block are asked for and none can enter the page.
-    fn is_counted_only(&self, block: &Block) -> bool {
-        let (span, time) = (block.span(), self.request.query.time);
-        let in_time = time.contains(span.time_min) && time.contains(span.time_max);
-        in_time
-            && span.seq_max <= self.request.upto
-            && !self.view.superseded_in(span)
-            && !self.page.wants(BlockRef::Sealed(block).best_rank(self.request))
+    fn add_to_page(&mut self, position: usize, block: &Block, documents: &Bits) -> Result<(), Stop> {
+        let stamps = block.stamps()?;
+        for document in documents.iter() {
+            self.found(stamps.stamp(document), Place { block: position, document });
+        }
+        Ok(())
     }
 
-    fn open(&mut self, position: usize, tail: &OpenTail) -> Result<(), Stop> {
+    /// Whether all documents of the block are asked for, whatever their stamps.
+    fn is_asked_for_as_a_whole(&self, block: &Block) -> bool {
+        let (span, request) = (block.span(), self.visit.request);
+        let in_time = request.query.time.contains(span.time_min) && request.query.time.contains(span.time_max);
+        in_time && span.seq_max <= request.upto && !self.visit.view.superseded_in(span)
+    }
+
+    fn open(&mut self, position: usize, tail: &OpenTail, reader: &mut Reader<'_>) -> Result<(), Stop> {
         for (number, document) in tail.documents().enumerate() {
             if !self.is_asked_for(document.stamp) {
                 continue;
             }
             let source = document.source();
             self.metrics.bytes_read += source.len() as u64;
-            if self.reader.holds(&source)? {
+            if reader.holds(&source)? {
+                self.candidates(1);
+                self.aggregates.add_open(document.stamp, &source);
                 self.found(document.stamp, Place { block: position, document: number });
             }
         }
@@ -178,23 +185,25 @@ impl<'a> Scan<'a> {
     }
 
     fn is_asked_for(&self, stamp: Stamp) -> bool {
-        stamp.seq <= self.request.upto
-            && self.request.query.time.contains(stamp.time)
-            && !self.view.is_superseded(stamp.seq, self.request.upto)
+        let request = self.visit.request;
+        stamp.seq <= request.upto
+            && request.query.time.contains(stamp.time)
+            && !self.visit.view.is_superseded(stamp.seq, request.upto)
     }
 
     fn candidates(&mut self, count: u64) {
-        self.metrics.candidates_total += count;
-        self.total += count;
         if count > 0 {
-            self.metrics.first_hit.get_or_insert_with(|| self.started.elapsed());
+            self.visit.candidates.fetch_add(count, Ordering::Relaxed);
+            self.metrics.candidates_total += count;
+            self.total += count;
+            self.metrics.first_hit.get_or_insert_with(|| self.visit.started.elapsed());
         }
     }
 
     fn found(&mut self, stamp: Stamp, place: Place) {
-        self.candidates(1);
-        let rank = self.request.order.rank(SortKey { time: stamp.time, shard: self.request.shard, seq: stamp.seq });
-        if self.after.is_none_or(|after| after < rank) {
+        let request = self.visit.request;
+        let rank = request.order.rank(SortKey { time: stamp.time, shard: request.shard, seq: stamp.seq });
+        if self.visit.after.is_none_or(|after| after < rank) {
             self.page.add(rank, place);
         }
     }

@@ -1,13 +1,15 @@
 //! Which documents of a sealed block a query asks for: sets of documents, combined as the tree says.
 
-use grepzilla_storage::block::{Block, Spelling, UnitValues};
+use grepzilla_storage::ReadError;
+use grepzilla_storage::block::{Block, ColumnNo, Spelling, UnitValues};
 
-use super::scan::IN_MEMORY;
+use super::stop::Stop;
 use crate::CompiledQuery;
 use crate::bits::Bits;
-use crate::clock::{Clock, Expired};
-use crate::compiled::{Condition, Test, Tree};
+use crate::clock::Clock;
+use crate::compiled::{Test, Tree};
 use crate::matcher::Matcher;
+use crate::range::Range;
 
 /// A query on its way through one block.
 #[derive(Debug)]
@@ -29,16 +31,16 @@ impl<'a> Evaluation<'a> {
     }
 
     /// The documents for which the whole query holds.
-    pub(super) fn documents(&mut self) -> Result<Bits, Expired> {
+    pub(super) fn documents(&mut self) -> Result<Bits, Stop> {
         self.tree(&self.query.tree)
     }
 
-    fn tree(&mut self, tree: &Tree) -> Result<Bits, Expired> {
+    fn tree(&mut self, tree: &Tree) -> Result<Bits, Stop> {
         match tree {
-            Tree::Condition(number) => self.condition(&self.query.conditions[*number]),
+            Tree::Condition(number) => self.condition(*number),
             Tree::All(nodes) => {
-                let mut documents = self.every();
-                for node in nodes {
+                let mut documents = self.tree(&nodes[0])?;
+                for node in &nodes[1..] {
                     if documents.is_empty() {
                         break;
                     }
@@ -47,7 +49,7 @@ impl<'a> Evaluation<'a> {
                 Ok(documents)
             }
             Tree::Any(nodes) => {
-                let mut documents = Bits::none(self.block.document_count());
+                let mut documents = self.none();
                 for node in nodes {
                     documents.unite(&self.tree(node)?);
                 }
@@ -61,67 +63,77 @@ impl<'a> Evaluation<'a> {
         }
     }
 
-    fn every(&self) -> Bits {
-        let mut documents = Bits::none(self.block.document_count());
-        documents.invert();
-        documents
+    fn none(&self) -> Bits {
+        Bits::none(self.block.document_count())
     }
 
-    fn condition(&mut self, condition: &Condition) -> Result<Bits, Expired> {
+    fn condition(&mut self, number: usize) -> Result<Bits, Stop> {
         self.clock.look()?;
+        let condition = &self.query.conditions[number];
         let field = condition.field.as_deref();
         match &condition.test {
             Test::Match(matcher) => self.matching(matcher, field),
-            Test::Exists => self.having(field, |_| true),
-            Test::Range(range) => self.having(field, |value| range.has(value)),
+            Test::Exists => self.having(field),
+            Test::Range(range) => self.within(range, field),
         }
     }
 
-    fn matching(&mut self, matcher: &Matcher, field: Option<&str>) -> Result<Bits, Expired> {
-        let mut documents = Bits::none(self.block.document_count());
-        for (unit_no, values) in self.units(field) {
-            let (unit, mut matching) = (self.block.unit(unit_no).expect(IN_MEMORY), Vec::new());
-            for run in unit.runs(matcher.spelling(), values) {
+    fn matching(&mut self, matcher: &Matcher, field: Option<&str>) -> Result<Bits, Stop> {
+        let (block, mut documents, mut values) = (self.block, self.none(), Vec::new());
+        for (number, which) in self.units(field)? {
+            let unit = block.unit(number)?;
+            values.clear();
+            for run in unit.runs(matcher.spelling(), which) {
                 self.bytes_read += run.bytes().len() as u64;
-                matcher.scan(&run, self.clock, |place| matching.push(run.number(place) as u32))?;
+                matcher.scan(&run, self.clock, |place| values.push(run.number(place) as u32))?;
             }
-            self.add_holders(unit_no, &matching, &mut documents);
-        }
-        Ok(documents)
-    }
-
-    /// The documents with a value in a column that passes.
-    fn having(&mut self, field: Option<&str>, passes: impl Fn(&str) -> bool) -> Result<Bits, Expired> {
-        let mut documents = Bits::none(self.block.document_count());
-        for (unit_no, values) in self.units(field) {
-            let (unit, mut passing) = (self.block.unit(unit_no).expect(IN_MEMORY), Vec::new());
-            for run in unit.runs(Spelling::Written, values) {
-                self.bytes_read += run.bytes().len() as u64;
-                for place in 0..run.value_count() {
-                    self.clock.tick()?;
-                    let value = std::str::from_utf8(&run.bytes()[run.range(place)]).expect("values are text");
-                    if passes(value) {
-                        passing.push(run.number(place) as u32);
-                    }
-                }
-            }
-            self.add_holders(unit_no, &passing, &mut documents);
+            block.documents_with(number, &values, &mut |document| documents.insert(document))?;
         }
         Ok(documents)
     }
 
     /// The units to search, and which of their values.
-    fn units(&self, field: Option<&str>) -> Vec<(usize, UnitValues)> {
-        let Some(field) = field else {
-            return (0..self.block.unit_count()).map(|unit| (unit, UnitValues::All)).collect();
-        };
-        let columns = self.block.columns().expect(IN_MEMORY);
-        let column = columns.find(field).into_iter();
-        column.map(|column| (columns.unit_of(column), columns.values_of(column))).collect()
+    fn units(&self, field: Option<&str>) -> Result<Vec<(usize, UnitValues)>, ReadError> {
+        match field {
+            None => Ok((0..self.block.unit_count()).map(|unit| (unit, UnitValues::All)).collect()),
+            Some(field) => {
+                let columns = self.block.columns()?;
+                let column = columns.find(field).into_iter();
+                Ok(column.map(|column| (columns.unit_of(column), columns.values_of(column))).collect())
+            }
+        }
     }
 
-    fn add_holders(&self, unit: usize, values: &[u32], documents: &mut Bits) {
-        let held = self.block.documents_with(unit, values, &mut |document| documents.insert(document));
-        held.expect(IN_MEMORY);
+    fn column(&self, field: Option<&str>) -> Result<Option<ColumnNo>, ReadError> {
+        let columns = self.block.columns()?;
+        Ok(field.and_then(|field| columns.find(field)))
+    }
+
+    fn having(&self, field: Option<&str>) -> Result<Bits, Stop> {
+        let mut documents = self.none();
+        if let Some(column) = self.column(field)? {
+            self.block.documents_having(column, &mut |document| documents.insert(document))?;
+        }
+        Ok(documents)
+    }
+
+    fn within(&mut self, range: &Range, field: Option<&str>) -> Result<Bits, Stop> {
+        let (block, mut documents) = (self.block, self.none());
+        let Some(column) = self.column(field)? else { return Ok(documents) };
+        let (columns, mut values) = (block.columns()?, Vec::new());
+        let number = columns.unit_of(column);
+        let unit = block.unit(number)?;
+        for run in unit.runs(Spelling::Written, columns.values_of(column)) {
+            self.bytes_read += run.bytes().len() as u64;
+            for place in 0..run.value_count() {
+                self.clock.tick()?;
+                let value = std::str::from_utf8(&run.bytes()[run.range(place)]).expect("values are text");
+                if range.has(value) {
+                    values.push(run.number(place) as u32);
+                }
+            }
+        }
+        block.documents_with(number, &values, &mut |document| documents.insert(document))?;
+        Ok(documents)
     }
 }

@@ -40,9 +40,11 @@ struct Engine {
 }
 
 impl Regex {
-    pub(super) fn new(pattern: &str, case_sensitive: bool) -> Result<Regex, QueryError> {
+    /// The expression, and its syntax.
+    pub(super) fn new(pattern: &str, case_sensitive: bool) -> Result<(Regex, Hir), QueryError> {
         let hir = syntax::parse(pattern, case_sensitive)?;
-        Ok(Regex { other: Engine::new(&hir)?, ascii: Engine::new(&syntax::ascii_twin(&hir))? })
+        let regex = Regex { other: Engine::new(&hir)?, ascii: Engine::new(&syntax::ascii_twin(&hir))? };
+        Ok((regex, hir))
     }
 
     pub(super) fn scan(&self, run: &ValueRun<'_>, clock: &Clock, found: impl FnMut(usize)) -> Result<(), Expired> {

@@ -66,6 +66,15 @@ impl Wildcard {
         self.longest.as_ref()
     }
 
+    /// All literals.
+    pub(super) fn literals(&self) -> impl Iterator<Item = &str> {
+        let parts = self.segments.iter().flat_map(|segment| &segment.parts);
+        parts.filter_map(|part| match part {
+            Part::Literal(literal) => Some(literal.as_str()),
+            Part::Any(_) => None,
+        })
+    }
+
     pub(super) fn scan(&self, run: &ValueRun<'_>, clock: &Clock, mut found: impl FnMut(usize)) -> Result<(), Expired> {
         let mut verify = |place: usize| {
             let value = std::str::from_utf8(&run.bytes()[run.range(place)]).expect("values are text");

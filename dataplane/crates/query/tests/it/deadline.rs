@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use grepzilla_model::SeqNo;
-use grepzilla_query::{LeafAnswer, LeafRequest, Node, Order, Pattern, Query, TimeRange, compile, search};
+use grepzilla_query::{Aggregations, LeafAnswer, LeafRequest, Node, Order, Pattern, Query, TimeRange, compile, search};
 use grepzilla_storage::View;
 use grepzilla_storage::hot::HotTier;
 
@@ -17,10 +17,20 @@ fn ask(tier: &HotTier, pattern: Pattern, size: usize, count: bool, time: Duratio
     let query = compile(query).expect("a good query");
     let (view, deadline) = (View::from(tier.view()), Instant::now() + time);
     let (order, upto, after) = (Order::Newest, SeqNo(u64::MAX), None);
-    search(
-        &view,
-        &LeafRequest { query: &query, shard: SHARD, order, size, after, upto, count, deadline, candidates_max },
-    )
+    let request = LeafRequest {
+        query: &query,
+        shard: SHARD,
+        order,
+        size,
+        after,
+        upto,
+        count,
+        aggregations: Aggregations::default(),
+        threads: 1,
+        deadline,
+        candidates_max,
+    };
+    search(&view, &request).expect("it is in memory")
 }
 
 fn filled() -> HotTier {

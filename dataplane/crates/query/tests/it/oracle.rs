@@ -1,9 +1,13 @@
 //! The engine against the naive scan: the same questions, the same documents, no difference.
 
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use grepzilla_model::SeqNo;
-use grepzilla_query::{CompiledQuery, LeafAnswer, LeafHit, LeafRequest, Order, QueryError, SortKey, compile, search};
+use grepzilla_query::{
+    Aggregations, CompiledQuery, LeafAnswer, LeafHit, LeafRequest, Order, QueryError, SortKey, compile, search,
+};
 use grepzilla_storage::View;
 use grepzilla_storage::hot::HotTier;
 use serde_json::json;
@@ -27,13 +31,20 @@ pub(crate) fn page(
     upto: SeqNo,
     count: bool,
 ) -> LeafAnswer {
-    let order = if question.newest_first { Order::Newest } else { Order::Oldest };
-    let deadline = Instant::now() + Duration::from_secs(600);
-    let size = question.page_size;
-    search(
-        view,
-        &LeafRequest { query, shard: SHARD, order, size, after, upto, count, deadline, candidates_max: u64::MAX },
-    )
+    let request = LeafRequest {
+        query,
+        shard: SHARD,
+        order: if question.newest_first { Order::Newest } else { Order::Oldest },
+        size: question.page_size,
+        after,
+        upto,
+        count,
+        aggregations: if count { question.aggregations() } else { Aggregations::default() },
+        threads: question.threads,
+        deadline: Instant::now() + Duration::from_secs(600),
+        candidates_max: u64::MAX,
+    };
+    search(view, &request).expect("it can be read")
 }
 
 #[test]
@@ -108,11 +119,11 @@ fn compiled(question: &Question) -> Option<CompiledQuery> {
                 let folded = crate::alphabet::fold(&wanted.pattern);
                 !wanted.case_sensitive && folded.chars().all(|character| "*?\\".contains(character))
             };
-            assert!(patterns.iter().any(|wanted| folds_to_nothing(&wanted)), "{question:?}");
+            assert!(patterns.iter().any(folds_to_nothing), "{question:?}");
         }
         Err(QueryError::RegexSyntax { .. }) => {
             let is_wrong = |wanted: &&Wanted| wanted.form == Form::Regex && regex::Regex::new(&wanted.pattern).is_err();
-            assert!(patterns.iter().any(|wanted| is_wrong(&wanted)), "{question:?}");
+            assert!(patterns.iter().any(is_wrong), "{question:?}");
         }
         Err(QueryError::RegexTooBig { .. }) => assert!(has(Form::Regex)),
         Err(QueryError::DanglingEscape) => assert!(has(Form::Wildcard)),
@@ -131,6 +142,9 @@ fn compare(tier: &HotTier, query: &CompiledQuery, asked: &Asked<'_>, samples: &[
         let answer = page(&view, query, question, after, view.upto(), count);
         assert!(!answer.deadline_hit && !answer.budget_hit);
         assert_eq!(answer.total, count.then_some(expected.len() as u64), "{question:?}");
+        if count {
+            check_aggregations(&answer, question, samples, expected);
+        }
         assert!(answer.hits.len() <= question.page_size);
         found.extend(answer.hits.iter().map(|hit| hit.key.seq.0));
         answer.hits.iter().for_each(|hit| check_hit(hit, asked, &samples[hit.key.seq.0 as usize - 1]));
@@ -141,6 +155,35 @@ fn compare(tier: &HotTier, query: &CompiledQuery, asked: &Asked<'_>, samples: &[
         after = answer.hits.last().map(|hit| hit.key);
     }
     assert_eq!(found, expected[..found.len()], "{question:?}");
+}
+
+/// Counts by time and by value, of the documents that the naive scan found.
+fn check_aggregations(answer: &LeafAnswer, question: &Question, samples: &[Sample], expected: &[u64]) {
+    let found = || expected.iter().map(|seq| &samples[*seq as usize - 1]);
+    if let Some(interval) = question.interval {
+        let counted = counts(found().map(|sample| (sample.time as f64 / interval as f64).floor() as i64 * interval));
+        let histogram = answer.histogram.as_ref().expect("it was asked for");
+        let buckets: Vec<(i64, u64)> = histogram.buckets().iter().map(|(start, count)| (start.0, *count)).collect();
+        assert_eq!(buckets, counted, "{question:?}");
+    }
+    if let Some(field) = &question.terms {
+        let values = |sample: &Sample| {
+            let leaves = sample.leaves.iter().filter(|leaf| leaf.path == *field);
+            leaves.map(|leaf| leaf.written.clone()).collect::<BTreeSet<String>>()
+        };
+        let mut counted = counts(found().flat_map(values));
+        counted.sort_by_key(|(_, count)| Reverse(*count));
+        let terms = answer.terms.as_ref().expect("it was asked for");
+        let found: Vec<(String, u64)> = terms.counts.iter().map(|count| (count.term.clone(), count.count)).collect();
+        assert_eq!((found, terms.unseen_max, terms.omitted_max), (counted, 0, 0), "{question:?}");
+    }
+}
+
+/// How often each comes, in order.
+fn counts<T: Ord>(all: impl Iterator<Item = T>) -> Vec<(T, u64)> {
+    let mut counts = BTreeMap::new();
+    all.for_each(|one| *counts.entry(one).or_insert(0) += 1);
+    counts.into_iter().collect()
 }
 
 fn check_hit(hit: &LeafHit, asked: &Asked<'_>, sample: &Sample) {

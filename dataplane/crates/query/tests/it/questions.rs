@@ -4,7 +4,7 @@ mod patterns;
 mod ranges;
 
 use grepzilla_model::{IndexName, TimeNs};
-use grepzilla_query::{Bound, Bounds, Node, Pattern, Query, TimeRange};
+use grepzilla_query::{Aggregations, Bound, Bounds, Node, Pattern, Query, TimeRange};
 use rand::RngExt;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
@@ -28,6 +28,11 @@ pub(crate) struct Question {
     pub(crate) to: Option<i64>,
     pub(crate) newest_first: bool,
     pub(crate) page_size: usize,
+    pub(crate) threads: usize,
+    /// Of a histogram.
+    pub(crate) interval: Option<i64>,
+    /// The field of terms.
+    pub(crate) terms: Option<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -87,6 +92,9 @@ impl Question {
             to: some(random, 0.2).then(|| random.random_range(-15..25)),
             newest_first: some(random, 0.6),
             page_size: random.random_range(1..40),
+            threads: random.random_range(1..4),
+            interval: some(random, 0.2).then(|| random.random_range(1..30)),
+            terms: some(random, 0.2).then(|| path(random)),
         }
     }
 
@@ -99,7 +107,14 @@ impl Question {
             to: None,
             newest_first: true,
             page_size: 10,
+            threads: 1,
+            interval: None,
+            terms: None,
         }
+    }
+
+    pub(crate) fn aggregations(&self) -> Aggregations<'_> {
+        Aggregations { histogram: self.interval, terms: self.terms.as_deref() }
     }
 
     pub(crate) fn query(&self) -> Query {

@@ -7,14 +7,16 @@ use rand::seq::IndexedRandom;
 use super::{Condition, Limit, Limits, path, some};
 use crate::fixtures::{Sample, text, time};
 
+/// Makes up a bound.
+type MakeBound = fn(&mut StdRng, &[Sample]) -> String;
+
 pub(crate) fn range(random: &mut StdRng, samples: &[Sample]) -> Condition {
-    let (field, are_numbers, bound): (String, bool, fn(&mut StdRng, &[Sample]) -> String) =
-        match random.random_range(0..4) {
-            0 => ("n".to_owned(), true, |random, _| small_number(random)),
-            1 => ("big".to_owned(), true, |random, _| big_number(random)),
-            2 => (if some(random, 0.9) { "when".to_owned() } else { path(random) }, false, |random, _| time(random)),
-            _ => (path(random), false, value),
-        };
+    let (field, are_numbers, bound): (String, bool, MakeBound) = match random.random_range(0..4) {
+        0 => ("n".to_owned(), true, |random, _| small_number(random)),
+        1 => ("big".to_owned(), true, |random, _| big_number(random)),
+        2 => (if some(random, 0.9) { "when".to_owned() } else { path(random) }, false, |random, _| time(random)),
+        _ => (path(random), false, value),
+    };
     let lower = *[Limit::Gt, Limit::Gte].choose(random).expect("there are some");
     let upper = *[Limit::Lt, Limit::Lte].choose(random).expect("there are some");
     let sides: &[Limit] = match random.random_range(0..4) {
