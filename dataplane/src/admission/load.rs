@@ -18,18 +18,18 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use crate::admission::tests::metric;
 use crate::server::fixtures::Cluster;
 
-/// What one sync takes.
-const SYNC: Duration = Duration::from_millis(40);
+/// What one sync takes: so long that a processor which many others share keeps up with three times the load easily.
+const SYNC: Duration = Duration::from_millis(200);
 /// Bytes that may wait for the log.
-const QUEUE_BYTES: u64 = 128 << 10;
+const QUEUE_BYTES: u64 = 64 << 10;
 /// Bytes that all requests may hold.
 const IN_FLIGHT_BYTES: u64 = 1 << 20;
 /// How long each load lasts.
-const LOAD_TIME: Duration = Duration::from_secs(2);
+const LOAD_TIME: Duration = Duration::from_secs(4);
 /// Clients that find out what the node can take, each with one request at a time.
 const CLIENTS: usize = 24;
 /// Requests under way that the overload may have: whoever offers more than that is not answered at all.
-const OUTSTANDING_MAX: usize = 600;
+const OUTSTANDING_MAX: usize = 300;
 /// How often a round may fail because of what else the machine does.
 const ROUNDS_MAX: usize = 5;
 
@@ -132,9 +132,9 @@ impl Outcome {
     }
 }
 
-/// One document of 4 to 12 KiB, the same for everybody who asks with the same number.
+/// One document of 2 to 6 KiB, the same for everybody who asks with the same number.
 fn body(seed: u64, number: u64) -> String {
-    let bytes = StdRng::seed_from_u64(seed ^ number).random_range(4 << 10..12 << 10);
+    let bytes = StdRng::seed_from_u64(seed ^ number).random_range(2 << 10..6 << 10);
     format!(r#"[{{"a":"needle {}"}}]"#, "x".repeat(bytes))
 }
 
@@ -152,7 +152,7 @@ async fn as_much_as_it_takes(cluster: &Cluster, seed: u64) -> Outcome {
         while started.elapsed() < LOAD_TIME {
             let answer = send(cluster, body(seed, (client << 32 | answers.len()) as u64)).await;
             if answer.0 != 200 {
-                sleep(Duration::from_millis(5)).await;
+                sleep(SYNC / 4).await;
             }
             answers.push(answer);
         }
@@ -192,7 +192,7 @@ async fn offered(cluster: &Arc<Cluster>, seed: u64, bytes_per_second: f64) -> Ou
 /// The most bytes of requests that the node says it has under way.
 async fn watch_in_flight(cluster: &Cluster) -> f64 {
     let mut most = 0.0_f64;
-    while timeout(Duration::from_millis(20), std::future::pending::<()>()).await.is_err() {
+    while timeout(SYNC / 4, std::future::pending::<()>()).await.is_err() {
         most = most.max(metric(cluster, "grepzilla_in_flight_bytes").await);
         if most > IN_FLIGHT_BYTES as f64 {
             break;
@@ -225,12 +225,12 @@ async fn three_times_as_much_as_a_node_can_take_costs_no_tenth_of_what_it_takes(
         println!("{rate:.0} B/s, then {share:.2} of it; p99 {p99:?}; {} refused; then {took:?}", over.refused);
         assert!(over.refused > over.accepted.len() / 2, "it was too much");
         seen.push((share, p99, took));
-        if share >= 0.9 && p99 < 20 * SYNC && took < 10 * SYNC {
+        if share >= 0.9 && p99 < 10 * SYNC && took < 5 * SYNC {
             break;
         }
     }
     let (share, p99, took) = *seen.last().expect("one round at least");
-    assert!(share >= 0.9 && p99 < 20 * SYNC && took < 10 * SYNC, "{seen:?}");
+    assert!(share >= 0.9 && p99 < 10 * SYNC && took < 5 * SYNC, "{seen:?}");
     assert_eq!(cluster.count(0, "needle").await, accepted, "what was accepted is there, and nothing else");
     assert_eq!(metric(&cluster, "grepzilla_in_flight_bytes").await, 0.0);
 }
