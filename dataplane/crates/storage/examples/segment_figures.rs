@@ -1,5 +1,5 @@
 //! What a segment costs: reads JSON documents, one a line, from standard input, seals blocks of them, writes a segment to a
-//! folder and asks it for grams.
+//! folder and asks it for grams. Times are of this thread on the processor, so that others on the machine do not count.
 //!
 //! ```text
 //! zstd -dc --long=27 events.jsonl.zst | head -c 400000000 |
@@ -9,7 +9,7 @@
 use std::io::BufRead;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use grepzilla_model::{Bucket, ClusterUuid, Epoch, IndexName, SeqNo, ShardId, TimeNs};
 use grepzilla_storage::BlockCache;
@@ -30,7 +30,7 @@ fn main() {
     let (blocks, sealing) = seal(block_bytes);
     let raw: u64 = blocks.iter().map(Block::source_bytes).sum();
     println!(
-        "{} blocks of {block_kib} KiB, {:.0} MB, sealed at {}",
+        "{} blocks of {block_kib} KiB, {:.0} MB, read and sealed at {}",
         blocks.len(),
         raw as f64 / 1e6,
         speed(raw, sealing)
@@ -41,7 +41,7 @@ fn main() {
     let cluster = ClusterUuid(uuid::Uuid::from_u128(1));
     let (shard, epoch) = (ShardId(0), Epoch(1));
     let identity = SegmentIdentity { cluster, shard, epoch, first: SeqNo(1), last: SeqNo(last) };
-    let started = Instant::now();
+    let started = Clock::start();
     let mut writer = SegmentWriter::create(&disk, Path::new(folder), identity, options).expect("begun");
     blocks.iter().for_each(|block| writer.add(block).expect("added"));
     let adding = started.elapsed();
@@ -50,7 +50,7 @@ fn main() {
 
     let path = Path::new(folder).join(entry.name.file_name());
     let cache = Arc::new(BlockCache::new(1 << 30));
-    let started = Instant::now();
+    let started = Clock::start();
     let expected = ExpectedSegment { cluster, shard, name: entry.name };
     let segment = Segment::open(&disk, &path, &expected, &cache).expect("as written");
     println!("opened in {:?}, {} KiB of memory", started.elapsed(), segment.memory_bytes() >> 10);
@@ -67,24 +67,22 @@ fn main() {
 
 fn seal(block_bytes: u64) -> (Vec<Block>, Duration) {
     let mut builder = BlockBuilder::new(UnitLayout::One);
-    let (index, mut blocks, mut spent) = (IndexName::default(), Vec::new(), Duration::ZERO);
+    let (index, mut blocks, started) = (IndexName::default(), Vec::new(), Clock::start());
     for (number, line) in (1..).zip(std::io::stdin().lock().lines()) {
         let Ok(line) = line else { break };
         if !line.ends_with('}') {
             break;
         }
-        let started = Instant::now();
         if builder.source_bytes() + line.len() as u64 > block_bytes && !builder.is_empty() {
             blocks.push(builder.finish(&index));
         }
         let stamp = Stamp { time: TimeNs(number as i64 * 1_000_000), seq: SeqNo(number), epoch: Epoch(1) };
         builder.add(&line, stamp, Bucket((number / 1_000) as u16), stamp.time);
-        spent += started.elapsed();
     }
     if !builder.is_empty() {
         blocks.push(builder.finish(&index));
     }
-    (blocks, spent)
+    (blocks, started.elapsed())
 }
 
 fn ask(segment: &Segment) {
@@ -94,7 +92,7 @@ fn ask(segment: &Segment) {
         let mut candidates = UnitSet::all(segment.unit_count());
         let mut spent = [Duration::ZERO; 2];
         for round in &mut spent {
-            let started = Instant::now();
+            let started = Clock::start();
             keys.iter().for_each(|key| candidates.and(&segment.grams(*key).expect("readable")));
             *round = started.elapsed() / keys.len() as u32;
         }
@@ -115,7 +113,7 @@ fn ask(segment: &Segment) {
 }
 
 fn read(segment: &Segment, raw: u64) {
-    let started = Instant::now();
+    let started = Clock::start();
     let mut values = 0;
     for block in segment.blocks() {
         for unit in 0..block.unit_count() {
@@ -123,11 +121,29 @@ fn read(segment: &Segment, raw: u64) {
         }
     }
     println!("{values} values of all units read at {}", speed(raw, started.elapsed()));
-    let started = Instant::now();
+    let started = Clock::start();
     segment.verify().expect("whole");
     println!("verified in {:?}", started.elapsed());
 }
 
 fn speed(bytes: u64, time: Duration) -> String {
     format!("{:.0} MB/s of raw", bytes as f64 / 1e6 / time.as_secs_f64())
+}
+
+/// How long this thread has been running since.
+struct Clock(Duration);
+
+impl Clock {
+    fn start() -> Clock {
+        Clock(Clock::now())
+    }
+
+    fn elapsed(&self) -> Duration {
+        Clock::now() - self.0
+    }
+
+    fn now() -> Duration {
+        let line = std::fs::read_to_string("/proc/thread-self/schedstat").expect("Linux says how long a thread ran");
+        Duration::from_nanos(line.split(' ').next().and_then(|field| field.parse().ok()).expect("a number"))
+    }
 }

@@ -91,6 +91,11 @@ impl<'a> BitReader<'a> {
         BitReader { bytes, at: 0 }
     }
 
+    /// Goes on at a bit.
+    pub(super) fn seek(&mut self, bit: usize) {
+        self.at = bit;
+    }
+
     /// The next 57 bits or more; zeros behind the end.
     fn peek(&self) -> u64 {
         let byte = self.at / 8;
@@ -111,7 +116,7 @@ impl<'a> BitReader<'a> {
         if self.at <= self.bytes.len() * 8 { Ok(()) } else { Err(self.malformed("more bits")) }
     }
 
-    fn malformed(&self, expected: &'static str) -> Malformed {
+    pub(super) fn malformed(&self, expected: &'static str) -> Malformed {
         Malformed { at: self.at / 8, expected }
     }
 

@@ -39,15 +39,19 @@ impl GramCollector {
 
     /// Takes folded values in, each followed by 0xFF.
     pub(crate) fn add(&mut self, values: &[u8]) {
-        // No byte begins more than one gram of each kind.
-        let room = self.key_count + 4 * values.len();
-        if self.keys.len() < room {
-            self.keys.resize(room, 0);
-        }
+        // A byte begins one gram of three bytes and one of four, and each value adds one of two bytes and one of one.
+        self.make_room(4 * values.len());
         let mut start = 0;
         for end in memchr::memchr_iter(0xFF, values) {
             self.add_value(&values[start..end]);
             start = end + 1;
+        }
+    }
+
+    fn make_room(&mut self, more: usize) {
+        let room = self.key_count + more;
+        if self.keys.len() < room {
+            self.keys.resize(room, 0);
         }
     }
 
@@ -94,27 +98,24 @@ impl GramCollector {
         self.key_count = 0;
     }
 
+    /// The shorter grams that begin the ones of three bytes, and of two.
     fn add_beginnings(&mut self) {
-        let GramCollector { shorts, keys, key_count, .. } = self;
-        let mut short_keys = Vec::new();
-        let mut see = |key: GramKey| {
-            let mut place = 0;
-            if shorts.see_short(key.0, &mut place) {
-                short_keys.push(place);
-            }
-        };
-        for key in keys[..*key_count].iter().filter(|key| **key < KIND) {
+        self.make_room(2 * SHORT_WORDS * 64);
+        let (mut place, mut end) = (0, self.key_count);
+        while place < end {
+            let key = self.keys[place];
             let [_, first, second, _] = key.to_be_bytes();
-            see(GramKey::two([first, second]));
-            see(GramKey::one(first));
+            let beginning = match key / KIND {
+                0 => Some(GramKey::two([first, second])),
+                2 => Some(GramKey::one(second)),
+                _ => None,
+            };
+            if let Some(beginning) = beginning {
+                end += usize::from(self.shorts.see_short(beginning.0, &mut self.keys[end]));
+            }
+            place += 1;
         }
-        for key in keys[..*key_count].iter().filter(|key| **key / KIND == 2) {
-            let [_, _, first, _] = key.to_be_bytes();
-            see(GramKey::one(first));
-        }
-        keys.truncate(*key_count);
-        keys.extend(short_keys);
-        *key_count = keys.len();
+        self.key_count = end;
     }
 }
 

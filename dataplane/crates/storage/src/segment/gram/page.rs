@@ -4,14 +4,15 @@
 //! u16  keys of the page
 //! u8   r, the low bits of the Rice code of key gaps
 //! u8   zero
+//! for each group of 64 keys but the first: u32 its first key less that of the page, u16 the bit at which it begins
 //! bits for each key, ascending:
-//!        key less the key before, less one    Rice code with r; the first key stands in the directory
+//!        key less the key before, less one    Rice code with r; not for the first one of a group
 //!        number of units                      gamma code
 //!        units                                see `list`
 //! ```
 //!
-//! A page ends with the key that brings it to 4 KiB. Keys of short lists so take some thirty bits, and a look-up is one
-//! read of a page and a walk over half of it.
+//! The page's first key stands in the directory. A page ends with the key that brings its bits to 4 KiB. Keys of short lists so take
+//! some thirty bits, and a look-up is one reading of a page and a walk over half a group.
 
 use super::list::{put_list, take_list};
 use super::{GramKey, UnitSet};
@@ -19,11 +20,17 @@ use crate::segment::bits::{BitReader, BitWriter};
 use crate::segment::bytes::{ByteReader, Malformed};
 use crate::segment::directory::PageEntry;
 
-/// From how many bits on a page is full.
+/// From how many bits on a page is full. A group begins before that, so its bit fits into a u16.
 const PAGE_BITS: usize = 4096 * 8;
 
 /// The most keys of a page.
 const PAGE_KEYS_MAX: u32 = u16::MAX as u32;
+
+/// Keys of a full group.
+const GROUP_KEYS: u32 = 64;
+
+/// Bytes of a group's entry.
+const GROUP_BYTES: usize = 6;
 
 const RICE_BITS_MAX: u32 = 24;
 
@@ -32,6 +39,7 @@ const RICE_BITS_MAX: u32 = 24;
 pub(crate) struct PageWriter {
     unit_count: u32,
     bits: BitWriter,
+    groups: Vec<u8>,
     first_key: u32,
     last_key: u32,
     key_count: u32,
@@ -40,14 +48,17 @@ pub(crate) struct PageWriter {
 
 impl PageWriter {
     pub(crate) fn new(unit_count: u32) -> PageWriter {
-        let bits = BitWriter::default();
-        PageWriter { unit_count, bits, first_key: 0, last_key: 0, key_count: 0, rice_bits: 4 }
+        let (bits, groups) = (BitWriter::default(), Vec::new());
+        PageWriter { unit_count, bits, groups, first_key: 0, last_key: 0, key_count: 0, rice_bits: 4 }
     }
 
     /// Adds the next key with its units, at least one. Gives the page if it is full.
     pub(crate) fn add(&mut self, key: GramKey, units: &[u32]) -> Option<(PageEntry, Vec<u8>)> {
         if self.key_count == 0 {
             self.first_key = key.0;
+        } else if self.key_count.is_multiple_of(GROUP_KEYS) {
+            self.groups.extend((key.0 - self.first_key).to_le_bytes());
+            self.groups.extend((self.bits.len() as u16).to_le_bytes());
         } else {
             self.bits.put_rice(key.0 - self.last_key - 1, self.rice_bits);
         }
@@ -66,6 +77,7 @@ impl PageWriter {
     fn page(&mut self) -> (PageEntry, Vec<u8>) {
         let mut bytes = (self.key_count as u16).to_le_bytes().to_vec();
         bytes.extend([self.rice_bits as u8, 0]);
+        bytes.append(&mut self.groups);
         bytes.extend(self.bits.finish());
         // Gaps of neighbouring pages are alike.
         let mean_gap = (self.last_key - self.first_key) / self.key_count;
@@ -83,31 +95,60 @@ pub(crate) fn find_in_page(
     unit_count: usize,
 ) -> Result<Option<UnitSet>, Malformed> {
     let mut header = ByteReader::new(page);
-    let (key_count, rice_bits, zero) = (header.u16()?, u32::from(header.u8()?), header.u8()?);
+    let (key_count, rice_bits, zero) = (u32::from(header.u16()?), u32::from(header.u8()?), header.u8()?);
     if key_count == 0 || rice_bits > RICE_BITS_MAX || zero != 0 {
         return Err(header.malformed("the header of a page"));
     }
+    let group_count = key_count.div_ceil(GROUP_KEYS);
+    let groups = header.take((group_count as usize - 1) * GROUP_BYTES)?;
+    let mut bits = BitReader::new(header.take(header.left())?);
+    let (number, start, bit) = find_group(groups, key.0.saturating_sub(first_key));
+    let start = first_key.checked_add(start).ok_or_else(|| header.malformed("a key of 32 bits"))?;
+    bits.seek(usize::from(bit));
+    let in_group = (key_count - number * GROUP_KEYS).min(GROUP_KEYS);
+    find_in_group(&mut bits, start, in_group, rice_bits, key, unit_count)
+}
+
+/// The number, first key and bit of the last group that does not begin behind a key, keys being counted from that of the page.
+fn find_group(groups: &[u8], key: u32) -> (u32, u32, u16) {
+    let (groups, _none) = groups.as_chunks::<GROUP_BYTES>();
+    let start = |group: &[u8; GROUP_BYTES]| u32::from_le_bytes([group[0], group[1], group[2], group[3]]);
+    let number = groups.partition_point(|group| start(group) <= key);
+    match number.checked_sub(1).map(|entry| &groups[entry]) {
+        None => (0, 0, 0),
+        Some(group) => (number as u32, start(group), u16::from_le_bytes([group[4], group[5]])),
+    }
+}
+
+fn find_in_group(
+    bits: &mut BitReader<'_>,
+    first_key: u32,
+    key_count: u32,
+    rice_bits: u32,
+    key: GramKey,
+    unit_count: usize,
+) -> Result<Option<UnitSet>, Malformed> {
     let end = u32::try_from(unit_count).expect("units are numbered by 32 bits");
-    let mut bits = BitReader::new(&page[4..]);
     let mut at = first_key;
     for number in 0..key_count {
         if number > 0 {
             let gap = bits.take_rice(rice_bits)?;
-            at = at.checked_add(gap).and_then(|at| at.checked_add(1)).ok_or(header.malformed("an ascending key"))?;
+            let next = at.checked_add(gap).and_then(|at| at.checked_add(1));
+            at = next.ok_or_else(|| bits.malformed("a key of 32 bits"))?;
         }
-        let count = bits.take_gamma()?;
         if at > key.0 {
             return Ok(None);
         }
+        let count = bits.take_gamma()?;
         if count > end {
-            return Err(header.malformed("no more units than there are"));
+            return Err(bits.malformed("no more units than there are"));
         }
         if at == key.0 {
             let mut set = UnitSet::none(unit_count);
-            take_list(&mut bits, count, 0, end, &mut Some(&mut set))?;
+            take_list(bits, count, 0, end, &mut Some(&mut set))?;
             return Ok(Some(set));
         }
-        take_list(&mut bits, count, 0, end, &mut None)?;
+        take_list(bits, count, 0, end, &mut None)?;
     }
     Ok(None)
 }
