@@ -105,6 +105,10 @@ pub(crate) async fn look_up_here(held: &LeaderShard, wanted: LookUp) -> Result<L
         tracing::error!(%shard, %error, "a look-up panicked");
         Failure::internal("the node hit a bug while it looked for this document; its log has this trace id")
     })?;
+    let found = found.map_err(|error| {
+        tracing::error!(%shard, %error, "a segment could not be read while a document was looked up");
+        Failure::internal("the node could not read the document; its log has this trace id")
+    })?;
     Ok(LookUpAnswer { document: found.map(|found| looked_up(shard, found)).transpose()? })
 }
 

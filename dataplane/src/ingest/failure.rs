@@ -70,6 +70,7 @@ fn of_log(error: &AppendError, backlog_ms: u64, message: String) -> Failure {
         AppendError::NoEpoch | AppendError::StaleEpoch { .. } | AppendError::Closed => {
             Failure::unavailable("no_leader", message)
         }
+        AppendError::ReadOnly => Failure::unavailable("read_only", message),
         AppendError::KeyReused => Failure::new(StatusCode::CONFLICT, KEY_REUSED, message),
         AppendError::Died(_) => Failure::unavailable(UNKNOWN_OUTCOME, message),
     }

@@ -80,7 +80,7 @@ impl ShardTable {
 /// Whether trying again later may help without a person: room may come, a log that cannot be believed stays so.
 pub(super) fn may_open_later(error: &OpenError) -> bool {
     match error {
-        OpenError::Locked { .. } | OpenError::NoRoom(_) | OpenError::Disk(_) => true,
+        OpenError::Locked { .. } | OpenError::NoRoom(_) | OpenError::Disk(_) | OpenError::Segment(_) => true,
         OpenError::OtherCluster { .. }
         | OpenError::OtherShard { .. }
         | OpenError::NewerFormat { .. }

@@ -153,7 +153,8 @@ pub fn search(view: &View, request: &LeafRequest<'_>) -> Result<LeafAnswer, Read
     if let Some(Stop::Unreadable(error)) = stop {
         return Err(error);
     }
-    metrics.blocks_total = (view.sealed().len() + view.open().len()) as u64;
+    let flushed: usize = view.segments().iter().map(|segment| segment.blocks().len()).sum();
+    metrics.blocks_total = (view.sealed().len() + view.open().len() + flushed) as u64;
     metrics.scan = scanned;
     metrics.assembly = started.elapsed() - scanned;
     let (histogram, terms) = aggregates.finish();

@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use grepzilla_model::{ClusterUuid, Epoch, ShardId};
+use grepzilla_model::manifest::ManifestError;
+use grepzilla_model::{ClusterUuid, Epoch, Generation, ShardId};
 
 use crate::disk::{Died, DiskError, WriteError};
+use crate::segment::{OpenSegmentError, WriteSegmentError};
 
 /// Bytes on disk that are not what they were written as, or files that are not where they were.
 ///
@@ -76,6 +78,9 @@ pub enum OpenError {
     /// The disk does not answer.
     #[error("the shard cannot be read")]
     Disk(#[from] DiskError),
+    /// The disk does not give a part of a segment.
+    #[error("a segment cannot be read")]
+    Segment(#[source] Arc<DiskError>),
     /// See [`Died`].
     #[error(transparent)]
     Died(#[from] Died),
@@ -135,6 +140,9 @@ pub enum AppendError {
     /// The batch's Idempotency-Key came before, with another body. Nothing of it was written.
     #[error("the idempotency key was used before, for another body")]
     KeyReused,
+    /// A segment is damaged: what is left can be read, and nothing is written.
+    #[error("a segment of the shard is damaged, so it can only be read")]
+    ReadOnly,
     /// The shard was closed.
     #[error("the shard is closed")]
     Closed,
@@ -151,8 +159,72 @@ impl AppendError {
             AppendError::StaleEpoch { .. }
             | AppendError::TooLarge { .. }
             | AppendError::KeyReused
+            | AppendError::ReadOnly
             | AppendError::Closed
             | AppendError::Died(_) => false,
+        }
+    }
+}
+
+/// Why a flush, a merge or a publish was not done, or not to its end. It may be tried again; what is shown is as before.
+#[derive(Debug, thiserror::Error)]
+pub enum MaintenanceError {
+    /// The store's manifest is not known yet, so nothing may be built on the local one.
+    #[error("the store's manifest has not been adopted")]
+    NotAdopted,
+    /// A segment is damaged, so nothing is built on what is left.
+    #[error("a segment is damaged: {0}")]
+    Damaged(Corruption),
+    /// The store has another manifest of a generation that is known here, or one behind what is shown here.
+    #[error("the store's manifest {generation} is not the one that is known here")]
+    OtherManifest {
+        /// Its generation.
+        generation: Generation,
+    },
+    /// A manifest names a file that is not here.
+    #[error("{file} is named by a manifest and is not here")]
+    Missing {
+        /// The file.
+        file: String,
+    },
+    /// The manifest breaks an invariant.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// A segment does not open.
+    #[error(transparent)]
+    Open(#[from] OpenSegmentError),
+    /// A part of a segment cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The disk is full.
+    #[error("no room could be made")]
+    NoRoom(#[source] DiskError),
+    /// The disk does not answer.
+    #[error("a folder cannot be read")]
+    Disk(#[from] DiskError),
+    /// The log's thread has ended.
+    #[error(transparent)]
+    Log(#[from] AppendError),
+    /// See [`Died`].
+    #[error(transparent)]
+    Died(#[from] Died),
+}
+
+impl From<WriteError> for MaintenanceError {
+    fn from(error: WriteError) -> MaintenanceError {
+        match error {
+            WriteError::NoRoom(error) => MaintenanceError::NoRoom(error),
+            WriteError::Died(died) => MaintenanceError::Died(died),
+        }
+    }
+}
+
+impl From<WriteSegmentError> for MaintenanceError {
+    fn from(error: WriteSegmentError) -> MaintenanceError {
+        match error {
+            WriteSegmentError::Read(error) => MaintenanceError::Read(error),
+            WriteSegmentError::NoRoom(error) => MaintenanceError::NoRoom(error),
+            WriteSegmentError::Died(died) => MaintenanceError::Died(died),
         }
     }
 }

@@ -6,6 +6,7 @@
 //! Promises: a view holds whole inserts only, in order, up to [`HotView::upto`]; what a view holds stays readable as long as
 //! the view lives. Left to others: durability (the log), which version of an `_id` counts, and when to let go of blocks.
 
+mod flush;
 mod open;
 mod seal;
 
@@ -46,7 +47,9 @@ pub struct HotStats {
     pub documents: u64,
     /// Bytes of memory.
     pub bytes: u64,
-    /// When the first record that it holds was received. `None`: it never held one.
+    /// Bytes of the documents as they were stored.
+    pub source_bytes: u64,
+    /// When the first record that it holds was received. `None`: it holds none.
     pub oldest_time: Option<TimeNs>,
     /// Blocks with columns.
     pub sealed_blocks: usize,
@@ -82,10 +85,11 @@ impl HotTier {
     pub fn insert(&self, epoch: Epoch, first: SeqNo, received: TimeNs, records: Vec<Record>) {
         let mut writer = self.writer.lock();
         let upto = SeqNo((first.0 + records.len() as u64).saturating_sub(1));
-        let mut documents = 0;
+        let (mut documents, mut source_bytes) = (0, 0);
         for (seq, record) in (first.0..).map(SeqNo).zip(records) {
             if record.kind == RecordKind::Put {
                 documents += 1;
+                source_bytes += record.source.len() as u64;
                 writer.add(
                     record.index,
                     OpenDocument {
@@ -98,17 +102,26 @@ impl HotTier {
                 );
             }
         }
+        writer.oldest_since_cut.get_or_insert(received);
+        self.publish(&mut writer, |published| {
+            published.upto = published.upto.max(upto);
+            published.stats.documents += documents;
+            published.stats.source_bytes += source_bytes;
+            published.stats.oldest_time.get_or_insert(received);
+        });
+    }
+
+    /// Shows readers what the writer has, and at the same moment what `change` makes of it.
+    fn publish(&self, writer: &mut Writer, change: impl FnOnce(&mut Published)) {
         let sealed = std::mem::take(&mut writer.sealed);
         let open: Vec<OpenTail> = writer.open.values().map(OpenIndex::tail).collect();
         let mut published = self.published.lock();
-        published.upto = published.upto.max(upto);
-        published.stats.documents += documents;
-        published.stats.bytes = writer.bytes;
-        published.stats.oldest_time.get_or_insert(received);
-        published.stats.open_blocks = open.len();
-        published.stats.sealed_blocks += sealed.len();
-        let replaced = std::mem::replace(&mut published.open, open);
         Arc::make_mut(&mut published.sealed).extend(sealed);
+        let replaced = std::mem::replace(&mut published.open, open);
+        change(&mut published);
+        published.stats.bytes = writer.bytes;
+        published.stats.open_blocks = published.open.len();
+        published.stats.sealed_blocks = published.sealed.len();
         drop(published);
         drop(replaced);
     }
@@ -171,6 +184,8 @@ struct Writer {
     sealed: Vec<Block>,
     /// Memory of all blocks.
     bytes: u64,
+    /// When the first record behind the last cut was received.
+    oldest_since_cut: Option<TimeNs>,
     arrivals: u64,
 }
 
@@ -201,6 +216,7 @@ impl Writer {
             open: HashMap::new(),
             sealed: Vec::new(),
             bytes: 0,
+            oldest_since_cut: None,
             arrivals: 0,
         }
     }

@@ -25,6 +25,8 @@ mod view;
 pub mod wal;
 
 pub use cache::{BlockCache, CacheStats};
-pub use error::{AppendError, Corruption, OpenError, ReadError};
-pub use shard::{Appended, FsyncMode, Positions, Shard, ShardOptions, ShardStats};
+pub use error::{AppendError, Corruption, MaintenanceError, OpenError, ReadError};
+pub use shard::{
+    Appended, Flushed, FsyncMode, MaintenanceStats, Merged, Positions, ReplayStats, Shard, ShardOptions, ShardStats,
+};
 pub use view::{StoredDocument, View};

@@ -4,8 +4,10 @@
 //! <dir>/lock             held by the process that has the shard open
 //! <dir>/replica.json     the cluster, the shard, and the incarnation drawn when the folder was made
 //! <dir>/checkpoint.json  a position of the log that was durable when this was written
+//! <dir>/manifest.json    the manifest that was published last, as far as this replica knows
 //! <dir>/quarantine.json  there only after damage was found; the folder is then left as it is
 //! <dir>/*.wal            the log
+//! <dir>/segments/*       segments and their files of deletes
 //! ```
 //!
 //! The JSON files are replaced as a whole and check themselves (see [`metadata`]). They belong together by the
@@ -17,7 +19,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use grepzilla_model::{ClusterUuid, Epoch, Incarnation, SeqNo, ShardId};
+use grepzilla_model::{ClusterUuid, Epoch, Incarnation, Manifest, SeqNo, ShardId};
 use serde::{Deserialize, Serialize};
 
 use crate::disk::{
@@ -28,6 +30,8 @@ use crate::{Corruption, OpenError};
 
 const REPLICA: &str = "replica.json";
 const CHECKPOINT: &str = "checkpoint.json";
+const MANIFEST: &str = "manifest.json";
+const SEGMENTS: &str = "segments";
 const QUARANTINE: &str = "quarantine.json";
 
 /// An open folder, locked as long as this lives.
@@ -64,6 +68,13 @@ struct Identity {
 struct StoredCheckpoint {
     incarnation: Incarnation,
     checkpoint: Checkpoint,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredManifest {
+    incarnation: Incarnation,
+    manifest: Manifest,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -118,15 +129,41 @@ impl ReplicaFolder {
         let Some(stored) = read::<StoredCheckpoint>(self.disk.as_ref(), &self.dir, CHECKPOINT)? else {
             return Ok(None);
         };
-        if stored.incarnation != self.owner.incarnation {
-            return Err(OpenError::Corrupt(Corruption {
-                path: self.dir.join(CHECKPOINT),
-                offset: 0,
-                expected: format!("incarnation {}", self.owner.incarnation),
-                found: stored.incarnation.to_string(),
-            }));
-        }
+        self.belongs_here(CHECKPOINT, stored.incarnation)?;
         Ok(Some(stored.checkpoint))
+    }
+
+    fn belongs_here(&self, name: &str, incarnation: Incarnation) -> Result<(), OpenError> {
+        if incarnation == self.owner.incarnation {
+            return Ok(());
+        }
+        Err(self.corrupt(name, format!("incarnation {}", self.owner.incarnation), incarnation.to_string()))
+    }
+
+    fn corrupt(&self, name: &str, expected: String, found: String) -> OpenError {
+        OpenError::Corrupt(Corruption { path: self.dir.join(name), offset: 0, expected, found })
+    }
+
+    /// The manifest that was recorded last; the empty one of a folder in which none was.
+    pub(crate) fn manifest(&self) -> Result<Manifest, OpenError> {
+        let Some(stored) = read::<StoredManifest>(self.disk.as_ref(), &self.dir, MANIFEST)? else {
+            return Ok(Manifest::default());
+        };
+        self.belongs_here(MANIFEST, stored.incarnation)?;
+        let sound = stored.manifest.check();
+        sound.map_err(|error| self.corrupt(MANIFEST, "a sound manifest".into(), error.to_string()))?;
+        Ok(stored.manifest)
+    }
+
+    /// Records a manifest, durably.
+    pub(crate) fn record_manifest(&self, manifest: &Manifest) -> Result<(), WriteError> {
+        let stored = StoredManifest { incarnation: self.owner.incarnation, manifest: manifest.clone() };
+        replace_file(self.disk.as_ref(), &self.dir.join(MANIFEST), &metadata::encode(MANIFEST, &stored))
+    }
+
+    /// Where segments are kept.
+    pub(crate) fn segments_dir(&self) -> PathBuf {
+        self.dir.join(SEGMENTS)
     }
 
     /// Records a position that is durable. A full disk is no harm: the one before stays.
@@ -187,7 +224,7 @@ fn refuse_quarantined(disk: &dyn Disk, dir: &Path) -> Result<(), OpenError> {
 fn make_identity(disk: &dyn Disk, dir: &Path, cluster: ClusterUuid, shard: ShardId) -> Result<Identity, OpenError> {
     // The identity is the first file of a folder, so without it nothing else may be there.
     let names = disk.list(dir).map_err(DiskError::at(Verb::List, dir))?;
-    if let Some(orphan) = names.iter().find(|name| name.ends_with(".wal") || *name == CHECKPOINT) {
+    if let Some(orphan) = names.iter().find(|name| name.ends_with(".wal") || *name == CHECKPOINT || *name == MANIFEST) {
         return Err(OpenError::Corrupt(Corruption {
             path: dir.join(REPLICA),
             offset: 0,

@@ -5,34 +5,47 @@
 //! decision; that no epoch comes twice is checked here.
 
 mod contents;
+mod horizon;
 mod keys;
+mod list;
 mod log_thread;
+mod maintenance;
 mod newest;
 mod options;
+mod policy;
 mod queue;
 mod state;
 
+use std::cell::Cell;
 use std::fmt;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
-use grepzilla_model::{Batch, ClusterUuid, Durability, Epoch, Incarnation, IndexName, SeqNo, ShardId};
+use grepzilla_model::{
+    Batch, ClusterUuid, Durability, Epoch, Incarnation, IndexName, Manifest, SeqNo, ShardId, TimeNs,
+};
 use parking_lot::Mutex;
 
 use crate::disk::Disk;
 use crate::replica::ReplicaFolder;
+use crate::segment::OpenSegmentError;
 use crate::wal::frame::PAYLOAD_BYTES_MAX;
 use crate::wal::{LogSizes, encode_payload, payload_bytes, recover};
-use crate::{AppendError, OpenError, StoredDocument, View};
+use crate::{AppendError, Corruption, MaintenanceError, OpenError, ReadError, StoredDocument, View};
 
 use contents::Contents;
-use keys::{KeyEntry, KeyWindow};
+use keys::{KeyWindow, entry_of};
 use log_thread::{Board, LogThread};
+use maintenance::{Maintenance, open_segments};
 use queue::{Queue, Request, WaitingBatch};
 
+pub(crate) use list::SegmentList;
+pub use maintenance::{Flushed, MaintenanceStats, Merged};
 pub use options::{FsyncMode, ShardOptions};
-pub use state::{Positions, ShardStats};
+pub use state::{Positions, ReplayStats, ShardStats};
 
 /// What was done with a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +67,9 @@ pub struct Appended {
 pub struct Shard {
     incarnation: Incarnation,
     contents: Arc<Contents>,
+    maintenance: Maintenance,
+    replay: ReplayStats,
+    read_only: bool,
     queue: Arc<Queue>,
     board: Arc<Mutex<Board>>,
     thread: Mutex<Thread>,
@@ -79,26 +95,58 @@ impl Shard {
     ) -> Result<Shard, OpenError> {
         let _entered = tracing::info_span!("open_shard", %shard).entered();
         let folder = ReplicaFolder::open(disk, dir, cluster, shard)?;
-        let contents = Arc::new(Contents::new(shard, options.hot));
+        let manifest = folder.manifest()?;
+        let contents = Arc::new(Contents::new(shard, options.hot.clone()));
+        let (segments, damaged) = open_segments(&folder, &manifest, &options.cache)?;
+        let damaged = damaged.into_iter().map(unusable).collect::<Result<Vec<_>, OpenError>>()?;
         let sizes = LogSizes::new(options.wal_bytes_max);
         let mut keys = KeyWindow::new(options.key_age_max, options.keys_max);
-        let mut show = |epoch, first, batch: Batch| {
-            if let Some(entry) = KeyEntry::of(&batch, epoch, first) {
+        for segment in &segments {
+            // Without them a repeat could be taken for new, so they are not left out.
+            segment.segment.keys().map_err(read_error)?.into_iter().for_each(|key| keys.remember(key));
+        }
+        contents.show(manifest.base, manifest.flushed, segments, &[]);
+        let mut noted = Ok(());
+        let mut show = |epoch, first: SeqNo, mut batch: Batch| {
+            if let Some(entry) = entry_of(&batch, epoch, first) {
                 keys.remember(entry);
             }
-            contents.add(epoch, first, batch);
+            let flushed = manifest.flushed.plus(1).0.saturating_sub(first.0);
+            batch.records.drain(..usize::try_from(flushed).unwrap_or(usize::MAX).min(batch.records.len()));
+            let added = contents.add(epoch, first.plus(flushed), batch);
+            noted = std::mem::replace(&mut noted, Ok(())).and(added);
         };
-        let log = recover(&folder, sizes, SeqNo(0), &mut show, progress).inspect_err(|error| {
+        let began = Instant::now();
+        let read_bytes = Cell::new(0);
+        let heard = |done, total| {
+            read_bytes.set(done);
+            progress(done, total);
+        };
+        let log = recover(&folder, sizes, manifest.flushed, &mut show, &heard).inspect_err(|error| {
             if let OpenError::Corrupt(corruption) = error {
                 folder.quarantine(corruption);
             }
         })?;
+        noted.map_err(read_error)?;
+        let replay = ReplayStats { bytes: read_bytes.get(), seconds: began.elapsed().as_secs_f64() };
         let last = log.last_seq();
         let positions =
             Positions { epoch: log.epoch(), appended: last, durable: last, committed: last, wal_bytes: log.bytes() };
-        let board = Arc::new(Mutex::new(Board { positions, counters: log.counters(), keys: keys.len() }));
+        let board =
+            Arc::new(Mutex::new(Board { positions, counters: log.counters(), keys: keys.len(), read_errors: 0 }));
         let queue = Arc::new(Queue::new(options.queue_bytes_max));
         let incarnation = folder.owner().incarnation;
+        let folder = Arc::new(folder);
+        let read_only = !damaged.is_empty();
+        let (fsync, age_max) = (options.fsync, options.wal_age_max);
+        let maintenance = Maintenance::new(
+            Arc::clone(&folder),
+            Arc::clone(&contents),
+            Arc::clone(&queue),
+            options,
+            manifest,
+            damaged,
+        );
         let thread = LogThread {
             shard,
             folder,
@@ -107,12 +155,12 @@ impl Shard {
             keys,
             queue: Arc::clone(&queue),
             board: Arc::clone(&board),
-            fsync: options.fsync,
-            age_max: options.wal_age_max,
+            fsync,
+            age_max,
         };
         let handle = std::thread::Builder::new().name(format!("log-{shard}")).spawn(move || thread.run());
         let thread = Mutex::new(Thread::Running(handle.expect("the system has room for a thread")));
-        Ok(Shard { incarnation, contents, queue, board, thread })
+        Ok(Shard { incarnation, contents, maintenance, replay, read_only, queue, board, thread })
     }
 
     /// Which life of its folder this replica is.
@@ -152,6 +200,9 @@ impl Shard {
         batch: Batch,
         done: Box<dyn FnOnce(Result<Appended, AppendError>) + Send>,
     ) -> Result<(), AppendError> {
+        if self.read_only {
+            return Err(AppendError::ReadOnly);
+        }
         let bytes = payload_bytes(&batch);
         if bytes > PAYLOAD_BYTES_MAX {
             return Err(AppendError::TooLarge { bytes, bytes_max: PAYLOAD_BYTES_MAX });
@@ -168,14 +219,61 @@ impl Shard {
     }
 
     /// The newest version of the document with this explicit `_id`. `None`: there is none, or it was deleted.
-    pub fn get(&self, index: &IndexName, id: &str) -> Option<StoredDocument> {
+    pub fn get(&self, index: &IndexName, id: &str) -> Result<Option<StoredDocument>, ReadError> {
         self.contents.get(index, id)
     }
 
     /// The document that was written in this epoch at this position. `None`: there is none, or a newer version or a
     /// tombstone of its explicit `_id` has superseded it.
-    pub fn get_at(&self, epoch: Epoch, seq: SeqNo) -> Option<StoredDocument> {
+    pub fn get_at(&self, epoch: Epoch, seq: SeqNo) -> Result<Option<StoredDocument>, ReadError> {
         self.contents.get_at(epoch, seq)
+    }
+
+    /// The last manifest that was published, as far as this replica knows.
+    pub fn manifest(&self) -> Manifest {
+        self.maintenance.manifest()
+    }
+
+    /// The segments of the manifest that cannot be used. If there are any, what is left is shown and nothing is written.
+    pub fn damaged(&self) -> Vec<Corruption> {
+        self.maintenance.damaged()
+    }
+
+    /// Whether the hot tier is large or old enough to be flushed.
+    pub fn wants_flush(&self, now: TimeNs) -> bool {
+        self.maintenance.wants_flush(now)
+    }
+
+    /// Makes a segment of all that is committed, durably; it is shown in the same moment in which the hot tier lets go of
+    /// it. `None`: there is nothing to flush. It blocks; writes and searches go on meanwhile. It lasts when it has been
+    /// published: a restart before goes back to the log.
+    pub fn flush(&self) -> Result<Option<Flushed>, MaintenanceError> {
+        self.maintenance.flush()
+    }
+
+    /// Merges neighbouring segments where there are enough of one size. `None`: there is nothing to merge, or `stop` was
+    /// set meanwhile. It blocks; everything else goes on.
+    pub fn merge(&self, stop: &AtomicBool) -> Result<Option<Merged>, MaintenanceError> {
+        let positions = self.positions();
+        self.maintenance.merge(positions.epoch, positions.committed, stop)
+    }
+
+    /// What is to be published next: what is shown, as the generation after the published one. `None`: it is published, or
+    /// the store's manifest is not adopted yet.
+    pub fn next_manifest(&self) -> Option<Manifest> {
+        self.maintenance.next_manifest(self.last_epoch())
+    }
+
+    /// The store has accepted a manifest that [`Shard::next_manifest`] gave. It is recorded; then the log is trimmed, and
+    /// files that nothing names are removed. To be called again after an error, with the same or a later one.
+    pub fn published(&self, manifest: Manifest) -> Result<(), MaintenanceError> {
+        self.maintenance.published(manifest)
+    }
+
+    /// Takes the store's manifest over, `None` if it has none: after the shard was claimed and before anything is flushed.
+    /// If it is newer than the local one its segments are shown, which must be here. Files that it does not name are removed.
+    pub fn adopt(&self, manifest: Option<Manifest>) -> Result<(), MaintenanceError> {
+        self.maintenance.adopt(manifest)
     }
 
     /// Where the log stands.
@@ -185,13 +283,17 @@ impl Shard {
 
     /// What has been done and what is held.
     pub fn stats(&self) -> ShardStats {
-        let (log, keys) = {
+        let (log, keys, read_errors) = {
             let board = self.board.lock();
-            (board.counters, board.keys)
+            (board.counters, board.keys, board.read_errors)
         };
+        let (maintenance, replay) = (self.maintenance.stats(), self.replay);
         ShardStats {
             log,
             keys,
+            maintenance,
+            replay,
+            read_errors,
             queue_bytes: self.queue.bytes(),
             hot: self.contents.hot_stats(),
             superseded: self.contents.superseded(),
@@ -216,6 +318,27 @@ impl Shard {
         };
         *thread = Thread::Ended(result.clone());
         result
+    }
+}
+
+/// What is damaged in a segment that does not open. A newer format is no damage, and refuses the shard.
+fn unusable(error: OpenSegmentError) -> Result<Corruption, OpenError> {
+    match error {
+        OpenSegmentError::NewerFormat { path, format, min_reader, supported } => {
+            Err(OpenError::NewerFormat { path, format, min_reader, supported })
+        }
+        OpenSegmentError::OtherFold { path, found, supported } => {
+            Err(OpenError::NewerFormat { path, format: found, min_reader: found, supported })
+        }
+        OpenSegmentError::Read(ReadError::Corrupt(corruption)) => Ok(corruption),
+        OpenSegmentError::Read(error) => Err(read_error(error)),
+    }
+}
+
+fn read_error(error: ReadError) -> OpenError {
+    match error {
+        ReadError::Corrupt(corruption) => OpenError::Corrupt(corruption),
+        ReadError::Disk(error) => OpenError::Segment(error),
     }
 }
 

@@ -10,19 +10,21 @@ use std::sync::Arc;
 
 use grepzilla_model::{IndexName, SeqNo, ShardId};
 
+use crate::ReadError;
 use crate::block::{Block, Span, Stamp};
 use crate::hot::{HotView, OpenTail};
+use crate::segment::Segment;
+use crate::shard::SegmentList;
 
 pub(crate) use superseded::Superseded;
 
-/// Why reading a part of a block cannot fail.
-const IN_MEMORY: &str = "blocks of the hot tier are in memory";
-
-/// An unchanging look at a shard. It keeps what it holds readable as long as it lives.
+/// An unchanging look at a shard. It keeps what it holds readable as long as it lives, whatever becomes of the files'
+/// names. A document is in exactly one of [`View::sealed`], [`View::open`] and [`View::segments`].
 #[derive(Debug, Clone)]
 pub struct View {
     hot: HotView,
     hot_superseded: Arc<Superseded>,
+    list: Arc<SegmentList>,
 }
 
 /// A document that was looked up.
@@ -39,8 +41,8 @@ pub struct StoredDocument {
 }
 
 impl View {
-    pub(crate) fn new(hot: HotView, hot_superseded: Arc<Superseded>) -> View {
-        View { hot, hot_superseded }
+    pub(crate) fn new(hot: HotView, hot_superseded: Arc<Superseded>, list: Arc<SegmentList>) -> View {
+        View { hot, hot_superseded, list }
     }
 
     /// The shard.
@@ -50,7 +52,12 @@ impl View {
 
     /// The last position that is visible; 0 when nothing is.
     pub fn upto(&self) -> SeqNo {
-        self.hot.upto()
+        self.hot.upto().max(self.list.flushed())
+    }
+
+    /// The last position that retention has dropped: a cursor of this position or an older one cannot be answered.
+    pub fn base(&self) -> SeqNo {
+        self.list.base()
     }
 
     /// The blocks of the hot tier, in the order in which they were sealed.
@@ -63,46 +70,69 @@ impl View {
         self.hot.open()
     }
 
+    /// The segments, ascending by position.
+    pub fn segments(&self) -> &[Arc<Segment>] {
+        self.list.handles()
+    }
+
     /// Whether the document at `seq` is not there any more at the position `upto`, which is at most the view's own.
     pub fn is_superseded(&self, seq: SeqNo, upto: SeqNo) -> bool {
-        self.hot_superseded.at(seq).is_some_and(|by| by <= upto)
+        let notes = self.list.at(seq).map_or(&self.hot_superseded, |live| &live.superseded);
+        notes.at(seq).is_some_and(|by| by <= upto)
     }
 
     /// Whether any document within these positions may be superseded at some position.
     pub fn superseded_in(&self, span: Span) -> bool {
-        self.hot_superseded.any_in(span.seq_min, span.seq_max)
+        let (first, last) = (span.seq_min, span.seq_max);
+        let segments = self.list.within(first, last);
+        self.hot_superseded.any_in(first, last) || segments.iter().any(|live| live.superseded.any_in(first, last))
+    }
+
+    /// The newest version of an id that segments hold, superseded or not.
+    pub(crate) fn newest_in_segments(&self, index: &IndexName, id: &str) -> Result<Option<SeqNo>, ReadError> {
+        newest_in(&self.list, index, id)
     }
 
     /// The document at a position, whether superseded or not. `None`: there is none.
-    pub(crate) fn document(&self, seq: SeqNo) -> Option<StoredDocument> {
-        let holds = |span: Span| span.seq_min <= seq && seq <= span.seq_max;
-        for block in self.sealed().iter().filter(|block| holds(block.span())) {
-            let stamps = block.stamps().expect(IN_MEMORY);
+    pub(crate) fn document(&self, seq: SeqNo) -> Result<Option<StoredDocument>, ReadError> {
+        let live = self.list.at(seq);
+        let blocks = live.map_or(self.sealed(), |live| live.segment.blocks());
+        for block in blocks.iter().filter(|block| holds(block.span(), seq)) {
+            let stamps = block.stamps()?;
             if let Some(document) = stamps.find(seq) {
-                let id = block.id(document).expect(IN_MEMORY);
-                let source = block.sources().expect(IN_MEMORY).source(document);
-                return Some(StoredDocument {
-                    index: block.index().clone(),
-                    stamp: stamps.stamp(document),
-                    id,
-                    source,
-                });
+                let (stamp, id) = (stamps.stamp(document), block.id(document)?);
+                let source = block.sources()?.source(document);
+                return Ok(Some(StoredDocument { index: block.index().clone(), stamp, id, source }));
             }
         }
-        for tail in self.open().iter().filter(|tail| holds(tail.span())) {
+        for tail in self.open().iter().filter(|tail| holds(tail.span(), seq)) {
             if let Some(document) = tail.documents().find(|document| document.stamp.seq == seq) {
                 let (stamp, id) = (document.stamp, document.id.clone());
                 let source = document.source().into_owned();
-                return Some(StoredDocument { index: tail.index().clone(), stamp, id, source });
+                return Ok(Some(StoredDocument { index: tail.index().clone(), stamp, id, source }));
             }
         }
-        None
+        Ok(None)
     }
 }
 
 impl From<HotView> for View {
     /// Of a hot tier by itself, in which no version supersedes another.
     fn from(hot: HotView) -> View {
-        View { hot, hot_superseded: Arc::default() }
+        View { hot, hot_superseded: Arc::default(), list: Arc::default() }
     }
+}
+
+fn holds(span: Span, seq: SeqNo) -> bool {
+    span.seq_min <= seq && seq <= span.seq_max
+}
+
+/// The position of the newest version of an id in these segments, superseded or not.
+pub(crate) fn newest_in(list: &SegmentList, index: &IndexName, id: &str) -> Result<Option<SeqNo>, ReadError> {
+    for live in list.live().iter().rev() {
+        if let Some(found) = live.segment.find_id(index, id)?.last() {
+            return Ok(Some(found.seq));
+        }
+    }
+    Ok(None)
 }

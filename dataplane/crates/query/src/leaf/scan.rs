@@ -35,7 +35,8 @@ pub(super) struct Visit<'a> {
 
 impl<'a> Visit<'a> {
     pub(super) fn new(view: &'a View, request: &'a LeafRequest<'a>, started: Instant) -> Visit<'a> {
-        let sealed = view.sealed().iter().map(BlockRef::Sealed);
+        let flushed = view.segments().iter().flat_map(|segment| segment.blocks());
+        let sealed = view.sealed().iter().chain(flushed).map(BlockRef::Sealed);
         let open = view.open().iter().map(BlockRef::Open);
         let mut blocks: Vec<BlockRef<'a>> = sealed.chain(open).filter(|block| block.may_hold(request)).collect();
         blocks.sort_by_cached_key(|block| block.best_rank(request));

@@ -1,15 +1,20 @@
 //! What a shard holds, and which versions of it count: the same whether a record comes from a client or from the log.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use grepzilla_model::{Batch, Epoch, IndexName, Record, RecordKind, SeqNo, ShardId};
+use grepzilla_model::{Batch, Epoch, IndexName, Record, RecordKind, SegmentEntry, SeqNo, ShardId};
 use parking_lot::Mutex;
 
+use super::list::{LiveSegment, SegmentList};
 use super::newest::{Newest, NewestIds};
+use crate::ReadError;
+use crate::block::Block;
 use crate::hot::{HotOptions, HotStats, HotTier};
-use crate::view::{StoredDocument, Superseded, View};
+use crate::segment::Segment;
+use crate::view::{StoredDocument, Superseded, View, newest_in};
 
-/// The hot tier and the versions of its documents. Locks are taken in the order of the fields.
+/// The hot tier, the segments, and the versions of their documents. Locks are taken in the order of the fields.
 #[derive(Debug)]
 pub(super) struct Contents {
     ids: Mutex<NewestIds>,
@@ -21,6 +26,16 @@ pub(super) struct Contents {
 #[derive(Debug, Default)]
 struct Shown {
     hot_superseded: Arc<Superseded>,
+    list: Arc<SegmentList>,
+}
+
+/// A segment that is to count.
+#[derive(Debug)]
+pub(super) struct NewSegment {
+    pub(super) segment: Arc<Segment>,
+    pub(super) entry: SegmentEntry,
+    /// Documents known to be superseded, by position; more than it holds do no harm.
+    pub(super) notes: Vec<(SeqNo, SeqNo)>,
 }
 
 impl Contents {
@@ -28,47 +43,93 @@ impl Contents {
         Contents { ids: Mutex::default(), shown: Mutex::default(), hot: HotTier::new(shard, options) }
     }
 
-    /// Makes a batch visible, all at once; called in order, by one thread.
-    pub(super) fn add(&self, epoch: Epoch, first: SeqNo, batch: Batch) {
+    /// Makes a batch visible, all at once; called in order, by one thread. An error is that of a segment in which an
+    /// older version might stand, and might go on to be seen; the batch is visible all the same.
+    pub(super) fn add(&self, epoch: Epoch, first: SeqNo, batch: Batch) -> Result<(), ReadError> {
         // A note that is made before the batch is visible is of a position that no view has reached.
         let mut ids = self.ids.lock();
+        let mut noted = Ok(());
         for (seq, record) in (first.0..).map(SeqNo).zip(&batch.records) {
-            self.supersede(&mut ids, seq, record);
+            noted = noted.and(self.supersede(&mut ids, seq, record));
         }
         self.hot.insert(epoch, first, batch.received, batch.records);
+        noted
     }
 
-    fn supersede(&self, ids: &mut NewestIds, seq: SeqNo, record: &Record) {
-        let Some(id) = &record.id else { return };
-        let before = ids.replace(&record.index, id, Newest { seq, kind: record.kind });
-        if let Some(Newest { seq: before, kind: RecordKind::Put }) = before {
-            self.shown.lock().hot_superseded.note(before, seq);
+    fn supersede(&self, ids: &mut NewestIds, seq: SeqNo, record: &Record) -> Result<(), ReadError> {
+        let Some(id) = &record.id else { return Ok(()) };
+        let before = match ids.replace(&record.index, id, Newest { seq, kind: record.kind }) {
+            Some(Newest { seq: before, kind: RecordKind::Put }) => Some(before),
+            Some(Newest { kind: RecordKind::Tombstone, .. }) => None,
+            None => {
+                let list = Arc::clone(&self.shown.lock().list);
+                newest_in(&list, &record.index, id)?
+            }
+        };
+        if let Some(before) = before {
+            self.shown.lock().notes_of(before).note(before, seq);
         }
+        Ok(())
     }
 
     /// One moment.
     pub(super) fn view(&self) -> View {
         let shown = self.shown.lock();
-        View::new(self.hot.view(), Arc::clone(&shown.hot_superseded))
+        View::new(self.hot.view(), Arc::clone(&shown.hot_superseded), Arc::clone(&shown.list))
+    }
+
+    /// The segments of this moment.
+    pub(super) fn list(&self) -> Arc<SegmentList> {
+        Arc::clone(&self.shown.lock().list)
     }
 
     /// The newest version of a document.
-    pub(super) fn get(&self, index: &IndexName, id: &str) -> Option<StoredDocument> {
+    pub(super) fn get(&self, index: &IndexName, id: &str) -> Result<Option<StoredDocument>, ReadError> {
         let (newest, view) = {
             let ids = self.ids.lock();
             (ids.find(index, id), self.view())
         };
-        match newest {
-            Some(Newest { seq, kind: RecordKind::Put }) => view.document(seq),
-            Some(Newest { kind: RecordKind::Tombstone, .. }) | None => None,
-        }
+        let seq = match newest {
+            Some(Newest { seq, kind: RecordKind::Put }) => Some(seq),
+            Some(Newest { kind: RecordKind::Tombstone, .. }) => None,
+            None => view.newest_in_segments(index, id)?.filter(|seq| !view.is_superseded(*seq, view.upto())),
+        };
+        seq.map_or(Ok(None), |seq| view.document(seq))
     }
 
     /// The document at a position, if it is the newest version.
-    pub(super) fn get_at(&self, epoch: Epoch, seq: SeqNo) -> Option<StoredDocument> {
+    pub(super) fn get_at(&self, epoch: Epoch, seq: SeqNo) -> Result<Option<StoredDocument>, ReadError> {
         let view = self.view();
-        let found = view.document(seq).filter(|found| found.stamp.epoch == epoch);
-        found.filter(|_| !view.is_superseded(seq, view.upto()))
+        if view.is_superseded(seq, view.upto()) {
+            return Ok(None);
+        }
+        Ok(view.document(seq)?.filter(|found| found.stamp.epoch == epoch))
+    }
+
+    /// Seals everything in the hot tier. Called between two batches. Answers its blocks, and the last position of a batch.
+    pub(super) fn cut(&self) -> (Arc<Vec<Block>>, SeqNo) {
+        (self.hot.cut(), self.hot.view().upto())
+    }
+
+    /// Where documents from `first` to `last` were superseded up to the position `upto`.
+    pub(super) fn notes(&self, first: SeqNo, last: SeqNo, upto: SeqNo) -> BTreeMap<SeqNo, SeqNo> {
+        let shown = self.shown.lock();
+        shown.notes(first, last).into_iter().filter(|(_, by)| *by <= upto).collect()
+    }
+
+    /// Shows other segments from now on; they hold what lies behind `base` up to `flushed`, but for documents `dropped`,
+    /// which ascend.
+    /// In the same moment the hot tier lets go of what they hold.
+    pub(super) fn show(&self, base: SeqNo, flushed: SeqNo, segments: Vec<NewSegment>, dropped: &[SeqNo]) {
+        let mut shown = self.shown.lock();
+        let live = segments.into_iter().map(|new| shown.live(new, dropped)).collect();
+        if flushed > shown.list.flushed() {
+            shown.hot_superseded = Arc::new(shown.hot_superseded.behind(flushed));
+            self.hot.let_go(flushed);
+        }
+        shown.list = Arc::new(SegmentList::new(base, flushed, live));
+        drop(shown);
+        self.ids.lock().forget_upto(flushed);
     }
 
     pub(super) fn hot_stats(&self) -> HotStats {
@@ -77,6 +138,39 @@ impl Contents {
 
     /// How many documents are superseded.
     pub(super) fn superseded(&self) -> usize {
-        self.shown.lock().hot_superseded.len()
+        let shown = self.shown.lock();
+        shown.hot_superseded.len() + shown.list.live().iter().map(|live| live.superseded.len()).sum::<usize>()
+    }
+}
+
+impl Shown {
+    /// Where a note about the document at `seq` belongs.
+    fn notes_of(&self, seq: SeqNo) -> &Superseded {
+        self.list.at(seq).map_or(&*self.hot_superseded, |live| &*live.superseded)
+    }
+
+    fn notes(&self, first: SeqNo, last: SeqNo) -> BTreeMap<SeqNo, SeqNo> {
+        let mut notes = self.hot_superseded.within(first, last);
+        for live in self.list.within(first, last) {
+            notes.append(&mut live.superseded.within(first, last));
+        }
+        notes
+    }
+
+    /// A segment with what is known of its documents. One that counted before keeps its notes, which views share.
+    fn live(&self, new: NewSegment, dropped: &[SeqNo]) -> LiveSegment {
+        let NewSegment { segment, entry, notes } = new;
+        let superseded = match self.list.at(entry.name.first).filter(|live| live.entry.name == entry.name) {
+            Some(live) => Arc::clone(&live.superseded),
+            None => {
+                let mut notes = self.notes(entry.name.first, entry.name.last);
+                notes.retain(|seq, _| dropped.binary_search(seq).is_err());
+                Arc::new(Superseded::from_iter(notes))
+            }
+        };
+        for (seq, by) in notes {
+            superseded.note(seq, by);
+        }
+        LiveSegment { segment, superseded, entry }
     }
 }

@@ -7,32 +7,16 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use foldhash::fast::FixedState;
-use grepzilla_model::{Batch, BodyHash, Epoch, KeyHash, SeqNo, TimeNs};
+use grepzilla_model::{Batch, Epoch, KeyHash, SeqNo, TimeNs};
 use hashbrown::HashMap;
 
-/// What became of the batch that first came with a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct KeyEntry {
-    pub(crate) key: KeyHash,
-    pub(crate) body: BodyHash,
-    pub(crate) epoch: Epoch,
-    pub(crate) first: SeqNo,
-    pub(crate) count: u32,
-    pub(crate) received: TimeNs,
-}
+use crate::segment::KeyEntry;
 
-impl KeyEntry {
-    /// Of a batch that was logged; `None`: it came without a key.
-    pub(crate) fn of(batch: &Batch, epoch: Epoch, first: SeqNo) -> Option<KeyEntry> {
-        let count = u32::try_from(batch.records.len()).expect("fewer than 2^32 records");
-        let Batch { key, body, received, .. } = *batch;
-        (key != KeyHash::default()).then_some(KeyEntry { key, body, epoch, first, count, received })
-    }
-
-    /// The position of the batch's last record.
-    pub(crate) fn last(&self) -> SeqNo {
-        SeqNo(self.first.0 + u64::from(self.count) - 1)
-    }
+/// What is remembered of a batch that was logged; `None`: it came without a key.
+pub(super) fn entry_of(batch: &Batch, epoch: Epoch, first: SeqNo) -> Option<KeyEntry> {
+    let count = u32::try_from(batch.records.len()).expect("fewer than 2^32 records");
+    let Batch { key, body, received, .. } = *batch;
+    (key != KeyHash::default()).then_some(KeyEntry { key, body, epoch, first, count, received })
 }
 
 /// What the window knows of a batch.
@@ -93,6 +77,14 @@ impl KeyWindow {
         }
     }
 
+    /// What it remembers of batches behind a position, oldest first.
+    pub(super) fn after(&self, seq: SeqNo) -> Vec<KeyEntry> {
+        let newest_first = self.order.iter().rev().map(|key| self.entries[key]);
+        let mut found: Vec<KeyEntry> = newest_first.take_while(|entry| entry.first > seq).collect();
+        found.reverse();
+        found
+    }
+
     fn is_too_old(&self, entry: &KeyEntry, now: TimeNs) -> bool {
         i128::from(now.0) - i128::from(entry.received.0) > self.age_max.as_nanos().cast_signed()
     }
@@ -100,6 +92,8 @@ impl KeyWindow {
 
 #[cfg(test)]
 mod tests {
+    use grepzilla_model::BodyHash;
+
     use super::*;
 
     const HOUR_NS: i64 = 3_600_000_000_000;
@@ -139,6 +133,7 @@ mod tests {
         }
         let known = [1, 2, 3, 4, 5].map(|key| window.look_up(&batch(key, 1, 0)) != Known::New);
         assert_eq!(known, [false, false, true, true, true]);
+        assert_eq!(window.after(SeqNo(3)), [entry(4, 4, 0), entry(5, 5, 0)]);
         window.remember(entry(9, 9, 25));
         assert_eq!(window.len(), 1);
     }

@@ -3,6 +3,7 @@
 //! A batch whose key came before is not written again: it waits for the first one and gets its answer. When nothing
 //! waits, the thread keeps house.
 
+mod chores;
 mod house;
 
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use grepzilla_model::{Batch, Epoch, SeqNo, ShardId};
 use parking_lot::Mutex;
 
 use super::contents::Contents;
-use super::keys::{KeyEntry, KeyWindow, Known};
+use super::keys::{KeyWindow, Known, entry_of};
 use super::queue::{Queue, Request, WaitingBatch};
 use super::{Appended, FsyncMode, Positions};
 use crate::AppendError;
@@ -28,12 +29,14 @@ pub(super) struct Board {
     pub(super) positions: Positions,
     pub(super) counters: LogCounters,
     pub(super) keys: usize,
+    /// Segments that could not be read when an older version was looked up.
+    pub(super) read_errors: u64,
 }
 
 /// What the thread works with.
 pub(super) struct LogThread {
     pub(super) shard: ShardId,
-    pub(super) folder: ReplicaFolder,
+    pub(super) folder: Arc<ReplicaFolder>,
     pub(super) log: Log,
     pub(super) contents: Arc<Contents>,
     pub(super) keys: KeyWindow,
@@ -79,7 +82,11 @@ impl LogThread {
                 return Ok(());
             }
             if !taken.requests.is_empty() {
-                self.group(taken.requests, pace)?;
+                let (chores, appends): (Vec<_>, Vec<_>) = taken.requests.into_iter().partition(Request::is_chore);
+                if !appends.is_empty() {
+                    self.group(appends, pace)?;
+                }
+                self.do_chores(chores)?;
             }
             self.keep_house(pace)?;
         }
@@ -140,6 +147,7 @@ impl LogThread {
                 let first = self.log.start_epoch(*epoch)?;
                 Ok(Entry { epoch: *epoch, first, last: first, repeated: false })
             }
+            Request::Cut(..) | Request::Trim(..) => unreachable!("chores are done apart"),
         }
     }
 
@@ -147,14 +155,19 @@ impl LogThread {
         match self.keys.look_up(&waiting.batch) {
             Known::New => {}
             Known::Repeat(entry) => {
-                return Ok(Entry { epoch: entry.epoch, first: entry.first, last: entry.last(), repeated: true });
+                return Ok(Entry {
+                    epoch: entry.epoch,
+                    first: entry.first,
+                    last: entry.first.plus(u64::from(entry.count) - 1),
+                    repeated: true,
+                });
             }
             Known::Reused => return Err(AppendError::KeyReused),
         }
         let count = waiting.batch.records.len() as u64;
         let first = self.log.append(&waiting.payload, count)?;
         let epoch = self.log.epoch();
-        if let Some(entry) = KeyEntry::of(&waiting.batch, epoch, first) {
+        if let Some(entry) = entry_of(&waiting.batch, epoch, first) {
             self.keys.remember(entry);
         }
         Ok(Entry { epoch, first, last: SeqNo(first.0 + count - 1), repeated: false })
@@ -185,13 +198,18 @@ impl LogThread {
                     self.tell(&waiting, entry);
                     if !entry.repeated {
                         let records = std::mem::take(&mut waiting.batch.records);
-                        self.contents.add(entry.epoch, entry.first, Batch { records, ..waiting.batch });
+                        let batch = Batch { records, ..waiting.batch };
+                        if let Err(error) = self.contents.add(entry.epoch, entry.first, batch) {
+                            self.board.lock().read_errors += 1;
+                            tracing::error!(shard = %self.shard, %error, "an older version of a document could not be looked up");
+                        }
                     }
                     let Entry { epoch, first, last, repeated } = entry;
                     let durability = self.fsync.durability();
                     answers.push((waiting, Appended { epoch, first_seq: first, last_seq: last, durability, repeated }));
                 }
                 Request::StartEpoch(_, answer) => starts.push((answer, entry.first)),
+                Request::Cut(..) | Request::Trim(..) => unreachable!("chores are done apart"),
             }
         }
         self.publish();

@@ -1,10 +1,13 @@
 //! How a shard's log is kept.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use grepzilla_model::Durability;
 
+use crate::BlockCache;
 use crate::hot::HotOptions;
+use crate::segment::SegmentOptions;
 
 /// What one shard is opened with.
 #[derive(Debug, Clone)]
@@ -23,6 +26,20 @@ pub struct ShardOptions {
     pub key_age_max: Duration,
     /// How many Idempotency-Keys are remembered; the oldest go first. Default 1,000,000.
     pub keys_max: usize,
+    /// The hot tier is to be flushed when it holds so many bytes of documents. Default 64 MiB.
+    pub flush_bytes: u64,
+    /// The hot tier is to be flushed when its oldest record was received so long ago. Default 5 minutes.
+    pub flush_age: Duration,
+    /// The most bytes of documents in a segment that was merged. Default 1 GiB.
+    pub merged_bytes_max: u64,
+    /// Bytes of documents in a block that was merged. Default 512 KiB.
+    pub merged_block_bytes: u64,
+    /// How long a cursor can be continued: a version that was superseded more recently is kept. Default 10 minutes.
+    pub cursor_ttl: Duration,
+    /// How segments are written.
+    pub segment: SegmentOptions,
+    /// Where parts of segments are kept in memory; shared by all shards of a node.
+    pub cache: Arc<BlockCache>,
     /// The hot tier's own options.
     pub hot: HotOptions,
 }
@@ -36,6 +53,13 @@ impl Default for ShardOptions {
             queue_bytes_max: 32 << 20,
             key_age_max: Duration::from_secs(24 * 3600),
             keys_max: 1_000_000,
+            flush_bytes: 64 << 20,
+            flush_age: Duration::from_secs(300),
+            merged_bytes_max: 1 << 30,
+            merged_block_bytes: 512 << 10,
+            cursor_ttl: Duration::from_secs(600),
+            segment: SegmentOptions::default(),
+            cache: Arc::default(),
             hot: HotOptions::default(),
         }
     }

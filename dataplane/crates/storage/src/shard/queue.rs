@@ -3,6 +3,7 @@
 //! Bounded by bytes, counted from the moment a batch is queued until it is acknowledged, so that the memory of batches
 //! under way is bounded too.
 
+use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::Instant;
 
@@ -12,6 +13,8 @@ use tracing::Span;
 
 use super::Appended;
 use crate::AppendError;
+use crate::block::Block;
+use crate::segment::KeyEntry;
 
 /// What is called when a batch's fate is known.
 pub(super) type Done = Box<dyn FnOnce(Result<Appended, AppendError>) + Send>;
@@ -20,6 +23,23 @@ pub(super) type Done = Box<dyn FnOnce(Result<Appended, AppendError>) + Send>;
 pub(super) enum Request {
     Append(WaitingBatch),
     StartEpoch(Epoch, SyncSender<Result<SeqNo, AppendError>>),
+    /// Everything that waited before is to be seen in the cut; keys behind the position are wanted.
+    Cut(SeqNo, SyncSender<Result<Cut, AppendError>>),
+    /// Segments hold everything up to the position.
+    Trim(SeqNo, SyncSender<Result<(), AppendError>>),
+}
+
+/// What a flush is to put into a segment.
+#[derive(Debug)]
+pub(super) struct Cut {
+    /// The epoch of the log.
+    pub(super) epoch: Epoch,
+    /// The last record; everything up to it is durable in the log and in `blocks` or in segments.
+    pub(super) upto: SeqNo,
+    /// The last record of a batch, or before what was asked for.
+    pub(super) last_of_batch: SeqNo,
+    pub(super) blocks: Arc<Vec<Block>>,
+    pub(super) keys: Vec<KeyEntry>,
 }
 
 /// A batch with its encoding and the span of the request that it came with.
@@ -34,8 +54,13 @@ impl Request {
     fn bytes(&self) -> usize {
         match self {
             Request::Append(waiting) => waiting.payload.len(),
-            Request::StartEpoch(..) => 0,
+            Request::StartEpoch(..) | Request::Cut(..) | Request::Trim(..) => 0,
         }
+    }
+
+    /// Whether it is done between two groups.
+    pub(super) fn is_chore(&self) -> bool {
+        matches!(self, Request::Cut(..) | Request::Trim(..))
     }
 
     /// Answers that it was not done.
@@ -44,6 +69,8 @@ impl Request {
             Request::Append(waiting) => (waiting.done)(Err(error)),
             // Nobody may be waiting any more, and then nobody is told.
             Request::StartEpoch(_, answer) => drop(answer.try_send(Err(error))),
+            Request::Cut(_, answer) => drop(answer.try_send(Err(error))),
+            Request::Trim(_, answer) => drop(answer.try_send(Err(error))),
         }
     }
 }
@@ -98,7 +125,7 @@ impl Queue {
         let mut state = self.state.lock();
         match &request {
             Request::Append(waiting) => state.admits_batch(waiting.payload.len(), self.bytes_max)?,
-            Request::StartEpoch(..) => state.admits()?,
+            Request::StartEpoch(..) | Request::Cut(..) | Request::Trim(..) => state.admits()?,
         }
         state.bytes += request.bytes();
         state.waiting.push(request);

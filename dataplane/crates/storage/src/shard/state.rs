@@ -2,6 +2,7 @@
 
 use grepzilla_model::{Epoch, SeqNo};
 
+use super::maintenance::MaintenanceStats;
 use crate::hot::HotStats;
 use crate::wal::LogCounters;
 
@@ -35,6 +36,21 @@ pub struct ShardStats {
     pub hot: HotStats,
     /// Documents that a newer version or a tombstone has superseded and that are still held.
     pub superseded: usize,
+    /// Flushes, merges and segments.
+    pub maintenance: MaintenanceStats,
+    /// What opening took.
+    pub replay: ReplayStats,
+    /// Times that a segment could not be read when an older version was looked up.
+    pub read_errors: u64,
     /// Idempotency-Keys that are remembered.
     pub keys: usize,
+}
+
+/// What opening a shard took.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct ReplayStats {
+    /// The bytes of the log that were read, with what segments hold already.
+    pub bytes: u64,
+    /// How long it took to read the log and show what is in it, in seconds.
+    pub seconds: f64,
 }

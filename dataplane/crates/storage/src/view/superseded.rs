@@ -1,7 +1,6 @@
 //! Which documents of the hot tier, or of one segment, were superseded, and at which position.
 
 use std::collections::BTreeMap;
-use std::ops::Bound;
 
 use grepzilla_model::SeqNo;
 use parking_lot::RwLock;
@@ -14,14 +13,12 @@ pub(crate) struct Superseded {
 }
 
 impl Superseded {
-    /// Notes that the document at `seq` was superseded at `by`. The first note of a document counts. Answers whether this
-    /// is it.
-    pub(crate) fn note(&self, seq: SeqNo, by: SeqNo) -> bool {
+    /// Notes that the document at `seq` was superseded at `by`. The first time that it was counts.
+    pub(crate) fn note(&self, seq: SeqNo, by: SeqNo) {
         debug_assert!(seq < by, "a newer version comes later");
         let mut notes = self.notes.write();
-        let len = notes.len();
-        notes.entry(seq).or_insert(by);
-        notes.len() > len
+        let first = notes.entry(seq).or_insert(by);
+        *first = by.min(*first);
     }
 
     /// Where the document at `seq` was superseded.
@@ -39,21 +36,14 @@ impl Superseded {
         self.notes.read().len()
     }
 
-    /// Copies of the notes of documents up to `upto`, and of those behind it.
-    pub(crate) fn split(&self, upto: SeqNo) -> (Superseded, Superseded) {
-        let notes = self.notes.read();
-        let copied = |range: (Bound<SeqNo>, Bound<SeqNo>)| {
-            let notes = notes.range(range).map(|(seq, by)| (*seq, *by)).collect();
-            Superseded { notes: RwLock::new(notes) }
-        };
-        let upto_it = copied((Bound::Unbounded, Bound::Included(upto)));
-        (upto_it, copied((Bound::Excluded(upto), Bound::Unbounded)))
+    /// The notes of documents from `first` to `last`.
+    pub(crate) fn within(&self, first: SeqNo, last: SeqNo) -> BTreeMap<SeqNo, SeqNo> {
+        self.notes.read().range(first..=last).map(|(seq, by)| (*seq, *by)).collect()
     }
 
-    /// The documents that were superseded at `upto` or before, by position.
-    pub(crate) fn noted_by(&self, upto: SeqNo) -> Vec<(SeqNo, SeqNo)> {
-        let notes = self.notes.read();
-        notes.iter().filter(|(_, by)| **by <= upto).map(|(seq, by)| (*seq, *by)).collect()
+    /// A copy of the notes of documents behind a position.
+    pub(crate) fn behind(&self, upto: SeqNo) -> Superseded {
+        self.within(upto.plus(1), SeqNo(u64::MAX)).into_iter().collect()
     }
 }
 
@@ -68,16 +58,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_note_of_a_document_counts_and_splitting_loses_none() {
+    fn the_first_time_that_a_document_was_superseded_counts_and_a_copy_loses_none() {
         let superseded = Superseded::default();
-        for (seq, by) in [(3, 5), (3, 9), (5, 9), (7, 8)] {
+        for (seq, by) in [(3, 9), (3, 5), (3, 7), (5, 9), (7, 8)] {
             superseded.note(SeqNo(seq), SeqNo(by));
         }
         assert_eq!((superseded.at(SeqNo(3)), superseded.at(SeqNo(4))), (Some(SeqNo(5)), None));
         assert!(superseded.any_in(SeqNo(4), SeqNo(5)) && !superseded.any_in(SeqNo(4), SeqNo(4)));
-        assert_eq!(superseded.noted_by(SeqNo(8)), [(SeqNo(3), SeqNo(5)), (SeqNo(7), SeqNo(8))]);
-        let (before, behind) = superseded.split(SeqNo(5));
-        assert_eq!((before.len(), behind.len()), (2, 1));
-        assert_eq!(behind.at(SeqNo(7)), Some(SeqNo(8)));
+        assert_eq!(superseded.within(SeqNo(3), SeqNo(5)).len(), 2);
+        let behind = superseded.behind(SeqNo(5));
+        assert_eq!((behind.len(), behind.at(SeqNo(7)), superseded.len()), (1, Some(SeqNo(8)), 3));
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use grepzilla_model::{
-    Batch, BodyHash, Bucket, ClusterUuid, IndexName, KeyHash, Record, RecordKind, SeqNo, ShardId, TimeNs,
+    Batch, BodyHash, Bucket, ClusterUuid, IndexName, KeyHash, Manifest, Record, RecordKind, SeqNo, ShardId, TimeNs,
 };
 use grepzilla_storage::disk::Disk;
 use grepzilla_storage::disk::twin::Machine;
@@ -84,8 +84,9 @@ pub(crate) fn documents(view: &View) -> BTreeMap<SeqNo, String> {
     let mut add = |seq: SeqNo, source: &str| {
         assert_eq!(found.insert(seq, source.to_owned()), None, "position {seq} is visible twice");
     };
-    for block in view.sealed() {
-        let (mut sources, stamps) = (block.sources().expect("in memory"), block.stamps().expect("in memory"));
+    let flushed = view.segments().iter().flat_map(|segment| segment.blocks());
+    for block in view.sealed().iter().chain(flushed) {
+        let (mut sources, stamps) = (block.sources().expect("readable"), block.stamps().expect("readable"));
         for document in 0..block.document_count() {
             add(stamps.stamp(document).seq, &sources.source(document));
         }
@@ -96,4 +97,35 @@ pub(crate) fn documents(view: &View) -> BTreeMap<SeqNo, String> {
         }
     }
     found
+}
+
+/// The metadata store's part: the last manifest that was published, checked as the store checks it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Store {
+    pub(crate) manifest: Option<Manifest>,
+}
+
+impl Store {
+    /// Opens a shard, starts the next epoch and adopts the store's manifest.
+    pub(crate) fn lead(&self, disk: Arc<dyn Disk>, options: ShardOptions) -> Shard {
+        let shard = open_and_lead(disk, options);
+        shard.adopt(self.manifest.clone()).expect("adopted");
+        shard
+    }
+
+    /// Accepts what a shard has to publish, unless the shard does not know what was published last.
+    pub(crate) fn accept(&mut self, shard: &Shard) -> Option<Manifest> {
+        let last = self.manifest.clone().unwrap_or_default();
+        let next = shard.next_manifest().filter(|next| next.generation == last.generation.next())?;
+        next.check_follows(&last).expect("every invariant holds");
+        self.manifest = Some(next.clone());
+        Some(next)
+    }
+
+    /// Accepts it and says so.
+    pub(crate) fn publish(&mut self, shard: &Shard) {
+        if let Some(manifest) = self.accept(shard) {
+            shard.published(manifest).expect("recorded");
+        }
+    }
 }

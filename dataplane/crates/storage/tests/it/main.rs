@@ -5,6 +5,7 @@ mod crash;
 mod damage;
 mod files;
 mod fixtures;
+mod flush;
 mod full;
 mod group;
 mod idempotency;

@@ -2,17 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use grepzilla_model::{Batch, Epoch, IndexName, Record, RecordKind, SeqNo};
 use grepzilla_storage::disk::twin::Machine;
-use grepzilla_storage::{Shard, View};
+use grepzilla_storage::{Shard, ShardOptions, View};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use crate::fixtures::*;
 
-/// What was written, by position: index, id, and the number of the document or `None` for a tombstone.
-type Log = BTreeMap<SeqNo, (IndexName, String, Option<u64>)>;
+/// What was written, by position: index, id, the number of the document or `None` for a tombstone, and the epoch.
+type Log = BTreeMap<SeqNo, (IndexName, String, Option<u64>, Epoch)>;
 
 fn record(index: &IndexName, id: &str, number: Option<u64>) -> Record {
     let source = number.map_or(String::new(), |number| format!(r#"{{"n":{number},"_id":"{id}"}}"#));
@@ -35,13 +37,15 @@ fn write(shard: &Shard, log: &mut Log, rng: &mut StdRng) {
     }
     let records = written.iter().map(|(index, id, number)| record(index, id, *number)).collect();
     let appended = append(shard, Batch { records, ..batch([], 1) }).expect("taken");
-    log.extend((appended.first_seq.0..).map(SeqNo).zip(written));
+    for (seq, (index, id, number)) in (appended.first_seq.0..).map(SeqNo).zip(written) {
+        log.insert(seq, (index, id, number, appended.epoch));
+    }
 }
 
 /// The positions that are to be seen at a position: the last one of each id that is no tombstone.
 fn expected(log: &Log, upto: SeqNo) -> Vec<SeqNo> {
     let mut newest = BTreeMap::new();
-    for (seq, (index, id, number)) in log.range(..=upto) {
+    for (seq, (index, id, number, _)) in log.range(..=upto) {
         newest.insert((index, id), (*seq, number.is_some()));
     }
     let mut seqs: Vec<SeqNo> = newest.into_values().filter(|(_, put)| *put).map(|(seq, _)| seq).collect();
@@ -54,26 +58,27 @@ fn seen(view: &View, upto: SeqNo) -> Vec<SeqNo> {
     held.filter(|seq| *seq <= upto && !view.is_superseded(*seq, upto)).collect()
 }
 
-/// Every position that the view can be asked for from `from` on, and every document by its id. All is written in epoch 1.
+/// Every position that the view can be asked for from `from` on, and every document by its id.
 fn check(shard: &Shard, log: &Log, from: SeqNo, context: &str) {
     let view = shard.view();
     for upto in (from.0..=view.upto().0).map(SeqNo) {
         assert_eq!(seen(&view, upto), expected(log, upto), "{context}: at position {upto}");
     }
     let mut newest = BTreeMap::new();
-    for (seq, (index, id, number)) in log {
+    for (seq, (index, id, number, epoch)) in log {
         newest.insert((index, id), (*seq, *number));
         let is_newest = expected(log, view.upto()).contains(seq);
-        assert_eq!(shard.get_at(Epoch(1), *seq).is_some(), is_newest, "{context}: {seq}");
-        assert_eq!(shard.get_at(Epoch(2), *seq), None, "{context}: another epoch");
+        let epoch = *epoch;
+        assert_eq!(shard.get_at(epoch, *seq).expect("readable").is_some(), is_newest, "{context}: {seq}");
+        assert_eq!(shard.get_at(epoch.next(), *seq).expect("readable"), None, "{context}: another epoch");
     }
     for ((index, id), (seq, number)) in newest {
-        let found = shard.get(index, id).map(|found| (found.stamp.seq, found.source, found.id));
+        let found = shard.get(index, id).expect("readable").map(|found| (found.stamp.seq, found.source, found.id));
         let source = |number| format!(r#"{{"n":{number},"_id":"{id}"}}"#);
         let wanted = number.map(|number| (seq, source(number), Some(Arc::from(id.as_str()))));
         assert_eq!(found, wanted, "{context}: {index} {id}");
     }
-    assert_eq!(shard.get(&IndexName::default(), "id-1"), None, "{context}: of another index");
+    assert_eq!(shard.get(&IndexName::default(), "id-1").expect("readable"), None, "{context}: of another index");
 }
 
 #[test]
@@ -95,6 +100,53 @@ fn the_newest_version_counts_at_every_position_before_and_after_a_restart() {
     check(&shard, &log, SeqNo(0), &format!("seed {seed}, after a restart"));
 }
 
+/// What happens to a shard between two writes.
+fn maintain(shard: &mut Shard, machine: &Machine, store: &mut Store, rng: &mut StdRng, options: &ShardOptions) {
+    match rng.random_range(0..10) {
+        0..4 => drop(shard.flush().expect("flushed")),
+        4 => drop(shard.merge(&AtomicBool::new(false)).expect("merged")),
+        5 => store.publish(shard),
+        // The answer is lost: the next leader, or this one, finds it in the store.
+        6 => drop(store.accept(shard)),
+        7 => {
+            machine.power_loss();
+            *shard = store.lead(machine.boot(), options.clone());
+        }
+        8 => shard.adopt(store.manifest.clone()).expect("the same or newer"),
+        _ => {}
+    }
+}
+
+#[test]
+fn the_newest_version_counts_through_flushes_merges_publishes_and_power_losses() {
+    for seed in (0..6).map(|_| rand::random::<u64>()) {
+        println!("seed {seed}");
+        let mut rng = StdRng::seed_from_u64(seed);
+        // With a horizon of no time everything that was superseded in segments goes when they are merged.
+        let forgets = rng.random_bool(0.5);
+        let cursor_ttl = Duration::from_secs(if forgets { 0 } else { 600 });
+        let options = ShardOptions { cursor_ttl, ..options() };
+        let (machine, mut store, mut log) = (Machine::new(seed), Store::default(), Log::new());
+        let mut shard = store.lead(machine.boot(), options.clone());
+        let mut merges = 0;
+        for round in 0..150 {
+            if rng.random_bool(0.9) {
+                write(&shard, &mut log, &mut rng);
+            }
+            let before = shard.stats().maintenance.merges;
+            maintain(&mut shard, &machine, &mut store, &mut rng, &options);
+            merges += u64::from(shard.stats().maintenance.merges > before);
+            let upto = shard.view().upto();
+            let from = if forgets { upto } else { SeqNo(upto.0.saturating_sub(4)) };
+            check(&shard, &log, from, &format!("seed {seed}, round {round}"));
+        }
+        if !forgets {
+            check(&shard, &log, SeqNo(0), &format!("seed {seed}"));
+        }
+        assert!(merges > 0 && store.manifest.is_some(), "seed {seed}: {:?}", shard.stats().maintenance);
+    }
+}
+
 #[test]
 fn a_view_that_was_taken_before_does_not_see_a_later_version() {
     let shard = open_and_lead(Machine::new(1).boot(), options());
@@ -114,8 +166,12 @@ fn a_view_that_was_taken_before_does_not_see_a_later_version() {
 fn a_document_without_an_id_is_never_superseded_and_found_by_its_position() {
     let shard = open_and_lead(Machine::new(1).boot(), options());
     let appended = append(&shard, batch([1, 1], 10)).expect("taken");
-    let found = shard.get_at(appended.epoch, appended.last_seq).expect("there");
+    let found = shard.get_at(appended.epoch, appended.last_seq).expect("readable").expect("there");
     assert_eq!((found.source, found.id, found.stamp.seq), (source(1, 10), None, appended.last_seq));
-    assert_eq!(shard.get_at(appended.epoch, appended.last_seq.plus(1)), None);
-    assert_eq!(shard.get_at(appended.epoch, SeqNo(1)), None, "the start of the epoch is no document");
+    assert_eq!(shard.get_at(appended.epoch, appended.last_seq.plus(1)).expect("readable"), None);
+    assert_eq!(
+        shard.get_at(appended.epoch, SeqNo(1)).expect("readable"),
+        None,
+        "the start of the epoch is no document"
+    );
 }

@@ -1,0 +1,180 @@
+//! The merge: one segment of several neighbours, without what nobody can ask for any more.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use grepzilla_model::{Epoch, IndexName, SegmentEntry, SeqNo};
+
+use super::{Maintenance, Merged};
+use crate::block::{Block, BlockBuilder, DOCUMENTS_MAX, UnitLayout};
+use crate::segment::{KeyEntry, SegmentWriter};
+use crate::shard::contents::NewSegment;
+use crate::shard::list::{LiveSegment, SegmentList};
+use crate::shard::policy::next_merge;
+use crate::{MaintenanceError, ReadError};
+
+/// What is to be merged.
+struct Plan {
+    inputs: Vec<LiveSegment>,
+    epoch: Epoch,
+    /// Superseded up to here is dropped.
+    forgettable: SeqNo,
+}
+
+impl Maintenance {
+    /// See [`Shard::merge`](crate::Shard::merge).
+    pub(in crate::shard) fn merge(
+        &self,
+        epoch: Epoch,
+        committed: SeqNo,
+        stop: &AtomicBool,
+    ) -> Result<Option<Merged>, MaintenanceError> {
+        let began = Instant::now();
+        let _merging = self.merging.lock();
+        let Some(plan) = self.plan(epoch, committed)? else { return Ok(None) };
+        let Some((entry, dropped)) = self.write_merged(&plan, stop)? else { return Ok(None) };
+        let segment = self.open_segment(&entry)?;
+        let mut work = self.begin()?;
+        let list = self.contents.list();
+        let new = self.new_segment(segment, entry.clone(), list.flushed())?;
+        let Some(segments) = replaced(&list, &plan.inputs, new) else {
+            work.retired.push(entry.name.file_name());
+            self.remove_retired(&mut work);
+            return Ok(None);
+        };
+        self.contents.show(list.base(), list.flushed(), segments, &dropped);
+        for live in list.within(entry.name.first, entry.name.last) {
+            work.retired.push(live.entry.name.file_name());
+            work.retired.extend(live.entry.deletes_name().map(|name| name.file_name()));
+        }
+        drop(work);
+
+        let bytes = entry.bytes + plan.inputs.iter().map(|live| live.entry.bytes).sum::<u64>();
+        let took = began.elapsed();
+        let mut stats = self.stats.lock();
+        stats.merges += 1;
+        stats.merge_seconds += took.as_secs_f64();
+        stats.merge_bytes += bytes;
+        let (segments, dropped) = (plan.inputs.len(), dropped.len() as u64);
+        tracing::info!(segment = %entry.name, segments, dropped, bytes, seconds = took.as_secs_f64(), "merged segments");
+        Ok(Some(Merged { name: entry.name, segments, dropped, bytes, took }))
+    }
+
+    fn plan(&self, epoch: Epoch, committed: SeqNo) -> Result<Option<Plan>, MaintenanceError> {
+        let mut work = self.begin()?;
+        let list = self.contents.list();
+        let forgettable = work.forgettable(committed, list.flushed());
+        let range = next_merge(&list.entries(), self.options.merged_bytes_max);
+        Ok(range.map(|range| Plan { inputs: list.live()[range].to_vec(), epoch, forgettable }))
+    }
+
+    /// The merged segment and the documents that it does not hold. `None`: stopped.
+    fn write_merged(
+        &self,
+        plan: &Plan,
+        stop: &AtomicBool,
+    ) -> Result<Option<(SegmentEntry, Vec<SeqNo>)>, MaintenanceError> {
+        let (first, last) = (plan.inputs[0].entry.name.first, plan.inputs[plan.inputs.len() - 1].entry.name.last);
+        let notes = self.contents.notes(first, last, plan.forgettable);
+        let mut output = Output {
+            writer: self.segment_writer(plan.epoch, first, last)?,
+            builder: BlockBuilder::new(UnitLayout::Split { own_unit_bytes: self.options.segment.own_unit_bytes }),
+            block_bytes: self.options.merged_block_bytes,
+        };
+        let mut dropped = Vec::new();
+        for (index, blocks) in by_index(&plan.inputs) {
+            for (seq, block, document) in in_order(&blocks)? {
+                if stop.load(Ordering::Relaxed) {
+                    return Ok(None);
+                }
+                if notes.contains_key(&seq) {
+                    dropped.push(seq);
+                } else {
+                    output.add(&index, blocks[block], document)?;
+                }
+            }
+            output.end_index(&index)?;
+        }
+        for key in self.keys(&plan.inputs)? {
+            output.writer.key(key);
+        }
+        dropped.sort_unstable();
+        Ok(Some((output.writer.finish()?, dropped)))
+    }
+
+    /// The keys of the segments, without those that are forgotten by the time of the last one.
+    fn keys(&self, inputs: &[LiveSegment]) -> Result<Vec<KeyEntry>, ReadError> {
+        let mut keys = Vec::new();
+        for live in inputs {
+            keys.extend(live.segment.keys()?);
+        }
+        let newest = keys.iter().map(|key| key.received.0).max().unwrap_or_default();
+        let age_max = self.options.key_age_max.as_nanos().cast_signed();
+        keys.retain(|key| i128::from(newest) - i128::from(key.received.0) <= age_max);
+        Ok(keys)
+    }
+}
+
+/// The segment that is written.
+struct Output {
+    writer: SegmentWriter,
+    builder: BlockBuilder,
+    block_bytes: u64,
+}
+
+impl Output {
+    fn add(&mut self, index: &IndexName, block: &Block, document: usize) -> Result<(), MaintenanceError> {
+        if self.builder.len() == DOCUMENTS_MAX || self.builder.source_bytes() >= self.block_bytes {
+            self.end_block(index)?;
+        }
+        Ok(self.builder.add_from(block, document)?)
+    }
+
+    fn end_block(&mut self, index: &IndexName) -> Result<(), MaintenanceError> {
+        let block = self.builder.finish(index);
+        Ok(self.writer.add(&block)?)
+    }
+
+    fn end_index(&mut self, index: &IndexName) -> Result<(), MaintenanceError> {
+        if !self.builder.is_empty() {
+            self.end_block(index)?;
+        }
+        self.builder.swap_shapes(Default::default());
+        Ok(())
+    }
+}
+
+fn by_index(inputs: &[LiveSegment]) -> BTreeMap<IndexName, Vec<&Block>> {
+    let mut indexes: BTreeMap<IndexName, Vec<&Block>> = BTreeMap::new();
+    for block in inputs.iter().flat_map(|live| live.segment.blocks()) {
+        indexes.entry(block.index().clone()).or_default().push(block);
+    }
+    indexes
+}
+
+/// All documents of some blocks in the order of their positions: position, number of the block, number in the block. Blocks may
+/// overlap, because a large document is a block of its own.
+fn in_order(blocks: &[&Block]) -> Result<Vec<(SeqNo, usize, usize)>, ReadError> {
+    let mut documents = Vec::new();
+    for (number, block) in blocks.iter().enumerate() {
+        let stamps = block.stamps()?;
+        documents.extend(stamps.seqs().iter().enumerate().map(|(document, seq)| (*seq, number, document)));
+    }
+    documents.sort_unstable();
+    Ok(documents)
+}
+
+/// The list with the merged segment in the place of those that it was made of. `None`: they do not stand there any more.
+fn replaced(list: &SegmentList, inputs: &[LiveSegment], new: NewSegment) -> Option<Vec<NewSegment>> {
+    let same = |live: &LiveSegment| {
+        let (segment, entry) = (Arc::clone(&live.segment), live.entry.clone());
+        NewSegment { segment, entry, notes: Vec::new() }
+    };
+    let start = list.live().iter().position(|live| live.entry.name == inputs[0].entry.name)?;
+    let (before, rest) = list.live().split_at(start);
+    let (merged, behind) = rest.split_at_checked(inputs.len())?;
+    let unchanged = merged.iter().zip(inputs).all(|(live, input)| live.entry.name == input.entry.name);
+    unchanged.then(|| before.iter().map(same).chain([new]).chain(behind.iter().map(same)).collect())
+}
