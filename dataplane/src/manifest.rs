@@ -42,10 +42,16 @@ async fn run(app: &App, shard: ShardId, generation: Option<Generation>) -> Resul
     if !app.node.topology().ring.targets.contains_key(&shard) {
         return Err(no_such_shard(format!("the cluster has no shard {shard}")));
     }
-    let manifest = match generation {
+    let found = match generation {
         // A shard that has published nothing has an empty manifest.
-        None => Some(newest(app, shard).await?.unwrap_or_default()),
-        Some(generation) => at(app, shard, generation).await?,
+        None => newest(app, shard).await.map(|newest| Some(newest.unwrap_or_default())),
+        Some(generation) => at(app, shard, generation).await,
+    };
+    let manifest = match found {
+        Err(failure) if failure.status == StatusCode::SERVICE_UNAVAILABLE => {
+            Some(recorded_here(app, shard, generation).await.ok_or(failure)?)
+        }
+        found => found?,
     };
     let manifest = manifest.ok_or_else(|| {
         let generation = generation.unwrap_or_default();
@@ -54,7 +60,15 @@ async fn run(app: &App, shard: ShardId, generation: Option<Generation>) -> Resul
         );
         Failure::new(StatusCode::NOT_FOUND, "no_such_generation", message)
     })?;
-    Ok(respond(shard, manifest))
+    let manifest_error = app.node.held_here(shard).and_then(|held| held.publishing.error());
+    Ok(respond(shard, manifest, manifest_error))
+}
+
+/// While the store is away: what was published last, as the replica on this node has recorded it, if that is what is wanted.
+async fn recorded_here(app: &App, shard: ShardId, wanted: Option<Generation>) -> Option<Manifest> {
+    let held = app.node.held_here(shard)?;
+    let recorded = tokio::task::spawn_blocking(move || held.log.manifest()).await.ok()?;
+    wanted.is_none_or(|wanted| wanted == recorded.generation).then_some(recorded)
 }
 
 async fn newest(app: &App, shard: ShardId) -> Result<Option<Manifest>, Failure> {
@@ -84,9 +98,9 @@ fn of_store(
     Err(Failure::unavailable("metadata_unavailable", message))
 }
 
-fn respond(shard: ShardId, manifest: Manifest) -> ManifestResponse {
+fn respond(shard: ShardId, manifest: Manifest, manifest_error: Option<String>) -> ManifestResponse {
     let Manifest { generation, epoch, base, flushed, segments } = manifest;
-    ManifestResponse { shard, generation, epoch, base, flushed, segments, manifest_error: None }
+    ManifestResponse { shard, generation, epoch, base, flushed, segments, manifest_error }
 }
 
 fn no_such_shard(message: String) -> Failure {

@@ -9,6 +9,7 @@ use crate::admission::Admission;
 use crate::metrics::admission::AdmissionMetrics;
 use crate::metrics::document::DocumentMetrics;
 use crate::metrics::ingest::IngestMetrics;
+use crate::metrics::maintenance::MaintenanceMetrics;
 use crate::metrics::peers::PeerMetrics;
 use crate::metrics::search::SearchMetrics;
 use crate::metrics::store::StoreErrors;
@@ -17,6 +18,7 @@ use crate::node::Node;
 pub(crate) mod admission;
 pub(crate) mod document;
 pub(crate) mod ingest;
+pub(crate) mod maintenance;
 pub(crate) mod peers;
 pub(crate) mod search;
 mod state;
@@ -38,10 +40,14 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    /// Everything at zero, but for the errors of the metadata store, which are counted from before there is a server.
-    pub(crate) fn new(store_errors: &StoreErrors) -> Result<Metrics, prometheus::Error> {
+    /// Everything at zero, but for what is counted from before there is a server.
+    pub(crate) fn new(
+        store_errors: &StoreErrors,
+        maintenance: &MaintenanceMetrics,
+    ) -> Result<Metrics, prometheus::Error> {
         let registry = Registry::new();
         registry.register(Box::new(store_errors.by_operation.clone()))?;
+        maintenance.register(&registry)?;
         let (ingest, search) = (IngestMetrics::new(&registry)?, SearchMetrics::new(&registry)?);
         let peers = PeerMetrics::new(&registry)?;
         let document = DocumentMetrics::new(&registry)?;

@@ -14,9 +14,11 @@ use grepzilla_cluster::registry::RegistrationState;
 use grepzilla_cluster::store::{MetadataStore, SharedStore};
 use grepzilla_cluster::topology::Topology;
 use grepzilla_model::{ClusterUuid, Epoch, Incarnation, NodeName, ShardId};
+use grepzilla_storage::BlockCache;
 use tokio::sync::watch;
 
 use crate::membership::LastAddresses;
+use crate::metrics::maintenance::MaintenanceMetrics;
 use crate::metrics::store::StoreErrors;
 pub use crate::node::secret::{ClusterSecret, SecretError};
 pub use crate::shards::table::LeaderShard;
@@ -39,6 +41,8 @@ pub struct Node {
     /// What guards the peer port; only in a cluster.
     pub secret: Option<ClusterSecret>,
     pub(crate) store_errors: StoreErrors,
+    pub(crate) maintenance: MaintenanceMetrics,
+    pub(crate) cache: Arc<BlockCache>,
     store: SharedStore,
     keys: Keys,
     topology: watch::Receiver<Arc<Topology>>,
@@ -91,6 +95,8 @@ pub(crate) struct NodeParts {
     pub(crate) shards: Arc<ShardTable>,
     pub(crate) signals: ShutdownSignals,
     pub(crate) store_errors: StoreErrors,
+    pub(crate) maintenance: MaintenanceMetrics,
+    pub(crate) cache: Arc<BlockCache>,
 }
 
 impl Node {
@@ -109,6 +115,8 @@ impl Node {
             shards,
             signals,
             store_errors,
+            maintenance,
+            cache,
         } = parts;
         Node {
             config,
@@ -124,6 +132,8 @@ impl Node {
             shards,
             signals,
             store_errors,
+            maintenance,
+            cache,
         }
     }
 
@@ -153,6 +163,11 @@ impl Node {
             LocalShard::Opening { .. } | LocalShard::ReadOnly { .. } | LocalShard::Blocked { .. } => None,
         };
         self.shards.all().into_iter().filter_map(|(_, local)| leading(local)).collect()
+    }
+
+    /// A shard whose log this node holds, whether or not it leads it.
+    pub(crate) fn held_here(&self, shard: ShardId) -> Option<Arc<LeaderShard>> {
+        self.shards.get(shard).as_ref().and_then(LocalShard::open).cloned()
     }
 
     /// Whether this node can serve as a root. A shard that is being opened for the first time is waited for, so that a

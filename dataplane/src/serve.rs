@@ -22,12 +22,14 @@ use grepzilla_cluster::keyspace::{NodeRecord, NodeState};
 use grepzilla_cluster::registry::{Registration, RegistrationHandle, RegistrationOptions};
 use grepzilla_cluster::topology::TopologyTask;
 use grepzilla_model::{Incarnation, NodeName};
+use grepzilla_storage::BlockCache;
 use grepzilla_storage::disk::RealDisk;
 use tokio_util::sync::CancellationToken;
 
 use crate::bootstrap::{self, Origin};
 use crate::identity::DataFolder;
 use crate::membership::Follower;
+use crate::metrics::maintenance::MaintenanceMetrics;
 use crate::metrics::store::{CountingStore, StoreErrors};
 use crate::node::{Node, NodeParts};
 use crate::server;
@@ -103,6 +105,9 @@ impl Running {
         let Origin { store, keys, cluster, name, secret, topology, memory, .. } = origin;
         let store_errors = StoreErrors::new().context("declaring a metric")?;
         let store = CountingStore::wrap(store, &store_errors);
+        let maintenance = MaintenanceMetrics::new().context("declaring a metric")?;
+        let cache_bytes = usize::try_from(startup.config.storage.cache_bytes).unwrap_or(usize::MAX);
+        let cache = Arc::new(BlockCache::new(cache_bytes));
         let (signals, close_shards, leave) =
             (ShutdownSignals::new(), CancellationToken::new(), CancellationToken::new());
         let mut tasks = Tasks::default();
@@ -124,6 +129,8 @@ impl Running {
             registration: registration.clone(),
             topology: topology.clone(),
             table: shards.clone(),
+            cache: cache.clone(),
+            metrics: maintenance.clone(),
         });
         let node = Arc::new(Node::new(NodeParts {
             config: startup.config,
@@ -139,6 +146,8 @@ impl Running {
             shards,
             signals: signals.clone(),
             store_errors,
+            maintenance,
+            cache,
         }));
 
         let (stop_watching, stop_following, stop_registration) = (leave.clone(), leave.clone(), leave.clone());

@@ -3,18 +3,21 @@
 //! A shard that cannot be opened or claimed says why and harms no other. A task never ends by itself, so one that does
 //! stops the node.
 
+mod maintenance;
 mod opening;
 pub(crate) mod table;
 mod task;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use grepzilla_cluster::keyspace::Keys;
 use grepzilla_cluster::registry::RegistrationHandle;
 use grepzilla_cluster::store::SharedStore;
 use grepzilla_cluster::topology::Topology;
 use grepzilla_model::{ClusterUuid, NodeName, ShardId};
+use grepzilla_storage::BlockCache;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -22,9 +25,13 @@ use tokio_util::sync::CancellationToken;
 use grepzilla_api::config::NodeConfig;
 
 use crate::identity::DataFolder;
+use crate::metrics::maintenance::MaintenanceMetrics;
+use crate::shards::maintenance::Jobs;
 use crate::shards::opening::Opener;
 use crate::shards::table::{LocalShard, ShardTable};
 use crate::shards::task::ShardTask;
+
+pub(crate) use crate::shards::maintenance::PublishBoard;
 
 /// What the tasks of all shards share.
 #[derive(Debug)]
@@ -35,6 +42,12 @@ pub(crate) struct ShardsContext {
     registration: RegistrationHandle,
     opener: Arc<Opener>,
     table: Arc<ShardTable>,
+    jobs: Jobs,
+    metrics: MaintenanceMetrics,
+    /// Whether segments are merged.
+    merges: bool,
+    /// How long the list of a superseded generation stays readable.
+    cursor_ttl: Duration,
 }
 
 /// The task that keeps a task for each shard of this node.
@@ -61,18 +74,24 @@ pub(crate) struct ShardManagerParts<'a> {
     pub(crate) registration: RegistrationHandle,
     pub(crate) topology: watch::Receiver<Arc<Topology>>,
     pub(crate) table: Arc<ShardTable>,
+    pub(crate) cache: Arc<BlockCache>,
+    pub(crate) metrics: MaintenanceMetrics,
 }
 
 impl ShardManager {
     /// A task that is not running yet. The shards that it will open first are in the table at once, so that the node is
     /// not ready before they have been looked at.
     pub(crate) fn new(parts: ShardManagerParts<'_>) -> ShardManager {
-        let ShardManagerParts { store, keys, node, cluster, config, folder, registration, topology, table } = parts;
+        let ShardManagerParts { store, keys, node, config, registration, topology, table, metrics, .. } = parts;
         for shard in wanted(&topology.borrow(), &node) {
             table.set(shard, LocalShard::Opening { progress: "it waits for its turn".to_owned() });
         }
-        let opener = Arc::new(Opener::new(folder, cluster, config, table.clone()));
-        let context = Arc::new(ShardsContext { store, keys, node, registration, opener, table });
+        let opener = Arc::new(Opener::new(parts.folder, parts.cluster, config, parts.cache, table.clone()));
+        let (jobs, merges) = (Jobs::new(), config.storage.merge);
+        let cursor_ttl = Duration::from_secs(config.search.cursor_ttl_seconds);
+        let context =
+            ShardsContext { store, keys, node, registration, opener, table, jobs, metrics, merges, cursor_ttl };
+        let context = Arc::new(context);
         ShardManager { context, topology, running: BTreeSet::new() }
     }
 

@@ -4,6 +4,7 @@ use grepzilla_storage::ShardStats;
 use grepzilla_storage::wal::FsyncStats;
 use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType};
 
+use crate::metrics::maintenance;
 use crate::node::{Leader, Node};
 
 /// A family for each thing there is to see.
@@ -11,7 +12,8 @@ pub(super) fn families(node: &Node) -> Vec<MetricFamily> {
     let shards: Vec<ShardStats> = node.led_here().iter().map(|shard| shard.log.stats()).collect();
     let sum = |part: fn(&ShardStats) -> u64| shards.iter().map(part).sum::<u64>() as f64;
     let oldest = shards.iter().filter_map(|stats| stats.hot.oldest_time).min();
-    vec![
+    let mut families = maintenance::families(&shards, node.cache.stats());
+    families.extend([
         counter(
             "wal_bytes_total",
             "Bytes written to the logs of the shards led here.",
@@ -52,7 +54,8 @@ pub(super) fn families(node: &Node) -> Vec<MetricFamily> {
             "The version of the ring that this node knows.",
             node.topology().ring.version as f64,
         ),
-    ]
+    ]);
+    families
 }
 
 /// 1 for each shard that this node leads, 0 for each whose log it holds without leading.
@@ -117,7 +120,7 @@ fn of_gauge(value: f64) -> Metric {
     Metric::from_gauge(gauge)
 }
 
-fn counter(name: &str, help: &str, value: f64) -> MetricFamily {
+pub(super) fn counter(name: &str, help: &str, value: f64) -> MetricFamily {
     let mut counter = Counter::default();
     counter.set_value(value);
     let mut metric = Metric::default();

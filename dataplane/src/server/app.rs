@@ -31,7 +31,7 @@ pub(crate) struct App {
 impl App {
     pub(super) fn new(node: Arc<Node>) -> Result<App, ServeError> {
         let peers = PeerClient::new(&node).map_err(ServeError::PeerClient)?;
-        let metrics = Metrics::new(&node.store_errors).map_err(ServeError::Metrics)?;
+        let metrics = Metrics::new(&node.store_errors, &node.maintenance).map_err(ServeError::Metrics)?;
         let processors = available_parallelism().map_or(1, NonZero::get);
         let parsers = Arc::new(Semaphore::new(processors));
         let searchers = Arc::new(Semaphore::new(node.config.search.concurrency_max));

@@ -26,6 +26,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
+use crate::metrics::maintenance::MaintenanceMetrics;
 use crate::metrics::store::StoreErrors;
 use crate::node::{ClusterSecret, Node, NodeParts};
 use crate::server::{ServeError, serve};
@@ -179,6 +180,8 @@ impl TestNode {
             shards: table.clone(),
             signals: signals.clone(),
             store_errors: StoreErrors::new().expect("well named"),
+            maintenance: MaintenanceMetrics::new().expect("well named"),
+            cache: Arc::default(),
         }));
         let server = tokio::spawn(serve(node.clone(), http, Some(peer), signals.clone()));
         TestNode { node, api, peer: peer_address, picture, table, signals, server }
@@ -242,7 +245,7 @@ fn open(disk: Arc<dyn Disk>, dir: &std::path::Path, shard: ShardId, config: &Nod
     let path = dir.join(shard.to_string());
     let log = Shard::open(disk, &path, CLUSTER, shard, options, &|_, _| {}).expect("opens");
     log.start_epoch(Epoch(1)).expect("starts");
-    Arc::new(LeaderShard { shard, epoch: Epoch(1), log: Arc::new(log) })
+    Arc::new(LeaderShard { shard, epoch: Epoch(1), log: Arc::new(log), publishing: Arc::default() })
 }
 
 fn picture(ports: &[(TcpListener, TcpListener)], shards: u32) -> Topology {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use grepzilla_api::config::{Fsync, NodeConfig};
 use grepzilla_model::{ClusterUuid, ShardId};
-use grepzilla_storage::{FsyncMode, OpenError, Shard, ShardOptions};
+use grepzilla_storage::{BlockCache, FsyncMode, OpenError, Shard, ShardOptions};
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
@@ -31,10 +31,11 @@ impl Opener {
         folder: Arc<DataFolder>,
         cluster: ClusterUuid,
         config: &NodeConfig,
+        cache: Arc<BlockCache>,
         table: Arc<ShardTable>,
     ) -> Opener {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Opener { folder, cluster, options: options_of(config), table, turns: Semaphore::new(cores) }
+        Opener { folder, cluster, options: options_of(config, cache), table, turns: Semaphore::new(cores) }
     }
 
     /// Opens a shard's folder, making it if it is not there. An error harms this shard only.
@@ -89,7 +90,7 @@ pub(super) fn may_open_later(error: &OpenError) -> bool {
     }
 }
 
-fn options_of(config: &NodeConfig) -> ShardOptions {
+fn options_of(config: &NodeConfig, cache: Arc<BlockCache>) -> ShardOptions {
     ShardOptions {
         fsync: match config.wal.fsync {
             Fsync::Always => FsyncMode::Always,
@@ -99,6 +100,11 @@ fn options_of(config: &NodeConfig) -> ShardOptions {
         wal_bytes_max: config.wal.max_bytes,
         wal_age_max: Duration::from_secs(config.wal.max_age_seconds),
         queue_bytes_max: usize::try_from(config.ingest.queue_bytes_max).unwrap_or(usize::MAX),
+        flush_bytes: config.storage.flush_bytes,
+        flush_age: Duration::from_secs(config.storage.flush_age_seconds),
+        merged_bytes_max: config.storage.merged_bytes_max,
+        cursor_ttl: Duration::from_secs(config.search.cursor_ttl_seconds),
+        cache,
         ..ShardOptions::default()
     }
 }

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use grepzilla_model::{Epoch, ShardId};
 use parking_lot::RwLock;
 
+use crate::shards::PublishBoard;
+
 /// A shard that this node leads, or whose log it holds as the last leader.
 #[derive(Debug)]
 pub struct LeaderShard {
@@ -15,6 +17,8 @@ pub struct LeaderShard {
     pub epoch: Epoch,
     /// Its log and hot tier.
     pub log: Arc<grepzilla_storage::Shard>,
+    /// What became of the last try to publish its manifest.
+    pub(crate) publishing: Arc<PublishBoard>,
 }
 
 /// Where a shard of this node stands.

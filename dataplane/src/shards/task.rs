@@ -17,12 +17,13 @@ use grepzilla_cluster::leadership::{Candidate, ClaimError, claim};
 use grepzilla_cluster::store::StoreError;
 use grepzilla_cluster::topology::Topology;
 use grepzilla_model::{Epoch, NodeName, ShardConfig, ShardId};
-use grepzilla_storage::{AppendError, OpenError, Shard};
+use grepzilla_storage::{AppendError, Corruption, OpenError, Shard};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::logging::with_causes;
 use crate::shards::ShardsContext;
+use crate::shards::maintenance::RunningMaintenance;
 use crate::shards::opening::may_open_later;
 use crate::shards::table::{LeaderShard, LocalShard};
 
@@ -66,11 +67,15 @@ impl ShardTask {
     /// Holds the shard until it is cancelled. Then its log is closed.
     pub(super) async fn run(mut self, cancel: CancellationToken) {
         while let Some(log) = cancel.run_until_cancelled(self.open()).await {
-            cancel.run_until_cancelled(self.claim_and_lead(&log)).await;
+            let mut maintenance = None;
+            cancel.run_until_cancelled(self.claim_and_lead(&log, &mut maintenance)).await;
             let reason =
                 if cancel.is_cancelled() { "the node is shutting down" } else { "its log is being opened again" };
             self.show(LocalShard::Blocked { reason: format!("shard {}: {reason}", self.shard) });
             self.context.registration.withdraw_leader(self.shard);
+            if let Some(running) = maintenance {
+                running.end().await;
+            }
             self.close(log).await;
         }
     }
@@ -92,21 +97,26 @@ impl ShardTask {
     }
 
     async fn cannot_open(&self, error: OpenError) {
-        let later = may_open_later(&error);
+        let (later, is_locked) = (may_open_later(&error), matches!(error, OpenError::Locked { .. }));
         let (shard, error) = (self.shard, with_causes(&error));
         tracing::error!(%shard, error, tried_again = later, "the shard cannot be opened");
         self.show(LocalShard::Blocked { reason: format!("shard {shard} cannot be opened: {error}") });
         if later {
-            tokio::time::sleep(LONG_PAUSE).await;
+            // Requests that began before the log was closed hold its folder until they are answered.
+            tokio::time::sleep(if is_locked { RETRY_PAUSE } else { LONG_PAUSE }).await;
         } else {
             std::future::pending().await
         }
     }
 
     /// Leads the shard until somebody else does, or until its log is found closed.
-    async fn claim_and_lead(&mut self, log: &Arc<Shard>) {
+    async fn claim_and_lead(&mut self, log: &Arc<Shard>, maintenance: &mut Option<RunningMaintenance>) {
+        if let Some(damage) = log.damaged().first() {
+            return self.only_read(log, damage).await;
+        }
         let epoch = self.claim_however_often(log).await;
-        let leader = LeaderShard { shard: self.shard, epoch, log: log.clone() };
+        let leader = LeaderShard { shard: self.shard, epoch, log: log.clone(), publishing: Arc::default() };
+        *maintenance = Some(RunningMaintenance::begin(self.context.clone(), &leader));
         self.show(LocalShard::Leading(Arc::new(leader)));
         self.context.registration.announce_leader(self.shard, epoch);
         tracing::info!(shard = %self.shard, %epoch, "leading the shard");
@@ -114,6 +124,16 @@ impl ShardTask {
             () = self.overtaken(epoch) => tracing::warn!(shard = %self.shard, %epoch, "another epoch has begun; stepping down"),
             () = ended(log) => tracing::error!(shard = %self.shard, %epoch, "the log's thread has ended; opening it again"),
         }
+    }
+
+    /// Shows what is left of a shard of which a segment cannot be used, for ever: only a person can say what to do.
+    async fn only_read(&self, log: &Arc<Shard>, damage: &Corruption) {
+        let (shard, epoch) = (self.shard, log.last_epoch());
+        let reason = format!("shard {shard} can be read but not written, and lacks documents: {damage}");
+        tracing::error!(%shard, %epoch, reason, "a segment is damaged; it is kept, and the shard is only read");
+        let shard = Arc::new(LeaderShard { shard, epoch, log: log.clone(), publishing: Arc::default() });
+        self.show(LocalShard::ReadOnly { shard, reason });
+        std::future::pending().await
     }
 
     /// Resolves when the store shows another epoch or another leader.
@@ -174,7 +194,12 @@ impl ShardTask {
         let listed = topology.configs.get(&shard).filter(|config| is_only_replica(config, &self.context.node, log));
         match listed {
             Some(config) if error.store_is_away() => LocalShard::ReadOnly {
-                shard: Arc::new(LeaderShard { shard, epoch: config.epoch, log: log.clone() }),
+                shard: Arc::new(LeaderShard {
+                    shard,
+                    epoch: config.epoch,
+                    log: log.clone(),
+                    publishing: Arc::default(),
+                }),
                 reason: format!("shard {shard} can be read but not written until its leader is confirmed: {error}"),
             },
             _ => LocalShard::Blocked { reason: format!("shard {shard} has no leader: {}", with_causes(error)) },

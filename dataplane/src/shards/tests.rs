@@ -5,11 +5,15 @@ use std::time::Duration;
 
 use grepzilla_cluster::keyspace::{NodeRecord, NodeState};
 use grepzilla_cluster::leadership::{Candidate, claim};
+use grepzilla_cluster::manifests;
 use grepzilla_cluster::registry::{Registration, RegistrationOptions};
 use grepzilla_cluster::ring_writer::RingWriter;
 use grepzilla_cluster::store::memory::MemoryStore;
 use grepzilla_cluster::topology::{self, TopologyTask};
-use grepzilla_model::{Epoch, Incarnation, NodeIndex, Ring, RingNode, RingNodeState};
+use grepzilla_model::{
+    Batch, BodyHash, Bucket, Epoch, Incarnation, IndexName, KeyHash, Manifest, NodeIndex, Record, RecordKind, Ring,
+    RingNode, RingNodeState, TimeNs,
+};
 use grepzilla_storage::disk::RealDisk;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -66,17 +70,21 @@ async fn run(store: &SharedStore, dir: &TempDir) -> Running {
     let watcher = tokio::spawn(watcher.run(CancellationToken::new()));
     let (follower, topology) = crate::membership::Follower::new(CLUSTER, known, heard, None);
     tokio::spawn(follower.run(CancellationToken::new()));
+    let mut config = NodeConfig::default();
+    config.storage.flush_bytes = 4 << 10;
     let (table, cancel) = (Arc::new(ShardTable::default()), CancellationToken::new());
     let manager = ShardManager::new(ShardManagerParts {
         store: store.clone(),
         keys: Keys::local(),
         node: "n-0".into(),
         cluster: CLUSTER,
-        config: &NodeConfig::default(),
+        config: &config,
         folder,
         registration,
         topology,
         table: table.clone(),
+        cache: Arc::default(),
+        metrics: MaintenanceMetrics::new().expect("well named"),
     });
     let manager = tokio::spawn(manager.run(cancel.clone()));
     Running { store: store.clone(), table, cancel, manager, watcher }
@@ -143,12 +151,19 @@ async fn a_leader_that_is_overtaken_closes_its_log_at_once_and_the_other_shard_l
     // Only a twin of this replica could do that; then there is no telling what it has acknowledged.
     let candidate = Candidate { shard: ShardId(0), node: "n-0".into(), incarnation, last_epoch: Epoch(9) };
     claim(running.store.as_ref(), &Keys::local(), &candidate).await.expect("claims");
+    let closing = async {
+        while overtaken.log.is_open() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(TIME_MAX, closing).await.expect("the log of the older epoch is closed");
+    // Whoever still has it holds the folder.
+    drop(overtaken);
     let again = running.until(0, |local| match local {
         LocalShard::Leading(shard) if shard.epoch > Epoch(10) => Some(shard),
         _ => None,
     });
     assert_eq!(again.await.epoch, Epoch(11));
-    assert!(!overtaken.log.is_open(), "the log of the older epoch can still be written");
     assert!(other.log.is_open());
     running.end().await;
 }
@@ -185,4 +200,58 @@ async fn a_shard_whose_log_is_damaged_is_given_up_by_name_and_the_other_one_lead
     assert!(reason.contains("shard 0 cannot be opened") && reason.contains("replica.json"), "{reason}");
     running.leading(1).await;
     running.end().await;
+}
+
+/// Appends documents until they are committed.
+async fn append(leader: &LeaderShard, documents: u64) {
+    let record = |number: u64| Record {
+        kind: RecordKind::Put,
+        bucket: Bucket(0),
+        index: IndexName::default(),
+        id: None,
+        time: TimeNs(1),
+        source: format!("{{\"a\":\"{number:0>100}\"}}").into_bytes().into(),
+    };
+    let records = (0..documents).map(record).collect();
+    let batch = Batch { key: KeyHash::default(), body: BodyHash::default(), received: TimeNs(1), records };
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    let done = move |appended| {
+        let _ = sender.send(appended);
+    };
+    leader.log.append(batch, Box::new(done)).expect("taken");
+    receiver.await.expect("answered").expect("appended");
+}
+
+/// The manifest in the store, as soon as it covers everything that is committed.
+async fn published(store: &SharedStore, leader: &LeaderShard) -> Manifest {
+    let looking = async {
+        loop {
+            let newest = manifests::newest(store.as_ref(), &Keys::local(), leader.shard).await.expect("read");
+            if let Some(newest) = newest.filter(|newest| newest.flushed == leader.log.positions().committed) {
+                return newest;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(TIME_MAX, looking).await.expect("it is published in the end")
+}
+
+#[tokio::test]
+async fn a_leader_flushes_and_publishes_and_the_next_one_goes_on_from_there() {
+    let (store, dir) = (store().await, tempfile::tempdir().expect("a folder"));
+    let mut before = Manifest::default();
+    for epoch in 1..=3 {
+        let running = run(&store, &dir).await;
+        let leader = running.leading(0).await;
+        append(&leader, 200).await;
+        let newest = published(&store, &leader).await;
+        assert_eq!(newest.epoch, Epoch(epoch));
+        assert!(newest.generation > before.generation && newest.flushed > before.flushed, "{newest:?}");
+        let kept = before.segments.iter().filter(|entry| newest.segments.contains(entry)).count();
+        assert_eq!(kept, before.segments.len(), "a segment was built again");
+        assert_eq!(leader.publishing.error(), None);
+        before = newest;
+        running.end().await;
+    }
+    assert_eq!(before.segments.iter().map(|entry| entry.documents).sum::<u64>(), 600);
 }

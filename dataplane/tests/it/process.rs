@@ -39,6 +39,14 @@ impl NodeProcess {
         Starting::spawn(fresh_folder(), arguments.into()).ready()
     }
 
+    /// A node that is alone and has two shards, with what is left of its configuration as JSON.
+    pub(crate) fn start_alone_with(config: &Value) -> NodeProcess {
+        let folder = fresh_folder();
+        let path = folder.path().join("config.yaml");
+        std::fs::write(&path, config.to_string()).expect("writes the configuration");
+        Starting::spawn(folder, vec!["--config".into(), path.into_os_string()]).ready()
+    }
+
     /// A node of a cluster, whose name is `logs-<index>`.
     pub(crate) fn start_in_cluster(index: u32, root: &str, etcd: &str) -> NodeProcess {
         NodeProcess::spawn_in_cluster(index, root, etcd).ready()
@@ -46,8 +54,13 @@ impl NodeProcess {
 
     /// The same, not waiting until it is ready.
     pub(crate) fn spawn_in_cluster(index: u32, root: &str, etcd: &str) -> Starting {
+        NodeProcess::spawn_in_cluster_with(index, root, etcd, &Value::Object(Default::default()))
+    }
+
+    /// The same, with what is left of its configuration as JSON.
+    pub(crate) fn spawn_in_cluster_with(index: u32, root: &str, etcd: &str, more: &Value) -> Starting {
         let folder = fresh_folder();
-        let config = write_config(folder.path(), root, etcd);
+        let config = write_config(folder.path(), root, etcd, more);
         let mut arguments = vec!["--config".into(), config.into_os_string()];
         let (peer, name) = ("--peer-listen=127.0.0.1:0".to_owned(), format!("--node-name=logs-{index}"));
         arguments.extend([peer, name, "--advertise=127.0.0.1".to_owned()].map(OsString::from));
@@ -128,7 +141,7 @@ impl NodeProcess {
 
     /// Starts a node that has ended again with another etcd, which it is expected not to accept.
     pub(crate) async fn refused_with(&mut self, root: &str, etcd: &str) -> ExitStatus {
-        write_config(self.running.folder.path(), root, etcd);
+        write_config(self.running.folder.path(), root, etcd, &Value::Object(Default::default()));
         let arguments = self.running.arguments.clone();
         self.running.respawn(&arguments);
         self.ended().await
@@ -217,11 +230,13 @@ fn fresh_folder() -> TempDir {
 }
 
 /// The configuration of a node in a cluster, beside its secret.
-fn write_config(folder: &Path, root: &str, etcd: &str) -> PathBuf {
+fn write_config(folder: &Path, root: &str, etcd: &str, more: &Value) -> PathBuf {
     let (secret, config) = (folder.join("secret"), folder.join("config.yaml"));
     std::fs::write(&secret, [0x11; 32]).expect("writes the secret");
     let cluster = serde_json::json!({"root": root, "etcd": [etcd], "secret_file": secret});
-    std::fs::write(&config, serde_json::json!({ "cluster": cluster }).to_string()).expect("writes the configuration");
+    let mut all = more.clone();
+    all["cluster"] = cluster;
+    std::fs::write(&config, all.to_string()).expect("writes the configuration");
     config
 }
 

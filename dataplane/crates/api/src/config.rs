@@ -3,6 +3,7 @@
 mod admission;
 mod error;
 mod indexes;
+mod storage;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -16,6 +17,7 @@ use crate::ingest::Ack;
 pub use admission::{AdmissionConfig, RateConfig};
 pub use error::ConfigError;
 pub use indexes::{DEFAULT_INDEX, IndexConfig};
+pub use storage::StorageConfig;
 
 /// The whole file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -33,6 +35,8 @@ pub struct NodeConfig {
     pub shards: u32,
     /// The log.
     pub wal: WalConfig,
+    /// Segments, and what of them is kept in memory.
+    pub storage: StorageConfig,
     /// Limits of ingest.
     pub ingest: IngestConfig,
     /// What the documents of indexes must be like, by index; [`DEFAULT_INDEX`] stands for all that are not named.
@@ -131,6 +135,7 @@ impl Default for NodeConfig {
             cluster: None,
             shards: 2,
             wal: WalConfig::default(),
+            storage: StorageConfig::default(),
             ingest: IngestConfig::default(),
             indexes: BTreeMap::new(),
             admission: AdmissionConfig::default(),
@@ -201,6 +206,7 @@ impl NodeConfig {
         within("wal.fsync_interval_ms", self.wal.fsync_interval_ms, 1, 60_000)?;
         within("wal.max_bytes", self.wal.max_bytes, 1 << 20, 1 << 30)?;
         within("wal.max_age_seconds", self.wal.max_age_seconds, 1, u64::MAX)?;
+        self.storage.validate()?;
         within("ingest.body_bytes_max", self.ingest.body_bytes_max, 1 << 10, 15 << 20)?;
         within("ingest.document_bytes_max", self.ingest.document_bytes_max, 2, 8 << 20)?;
         within("ingest.value_bytes_max", self.ingest.value_bytes_max, 1, self.ingest.document_bytes_max)?;

@@ -160,6 +160,18 @@ pub enum PublishError {
 }
 
 impl PublishError {
+    /// Whether the publication was not made and never will be, so that another one may be tried.
+    pub fn is_final(&self) -> bool {
+        match self {
+            PublishError::Overtaken { .. }
+            | PublishError::NotNext { .. }
+            | PublishError::FlushedFell { .. }
+            | PublishError::Unsound(_)
+            | PublishError::TooLarge { .. } => true,
+            PublishError::Contended { .. } | PublishError::Read(_) | PublishError::Store(_) => false,
+        }
+    }
+
     /// Whether the same publication may succeed later without a person's help.
     pub fn retryable(&self) -> bool {
         match self {

@@ -4,7 +4,6 @@ mod alphabet;
 mod cursor;
 mod deadline;
 mod fixtures;
-mod lives;
 mod naive;
 mod oracle;
 mod questions;

@@ -46,7 +46,7 @@ impl Maintenance {
         stats.flushes += 1;
         stats.flush_seconds += took.as_secs_f64();
         let seconds = took.as_secs_f64();
-        tracing::info!(segment = %name, documents, raw_bytes, bytes, seconds, "flushed the hot tier");
+        tracing::debug!(segment = %name, documents, raw_bytes, bytes, seconds, "flushed the hot tier");
         Ok(Some(Flushed { name, documents, raw_bytes, bytes, took }))
     }
 

@@ -58,7 +58,7 @@ impl Maintenance {
         stats.merge_seconds += took.as_secs_f64();
         stats.merge_bytes += bytes;
         let (segments, dropped) = (plan.inputs.len(), dropped.len() as u64);
-        tracing::info!(segment = %entry.name, segments, dropped, bytes, seconds = took.as_secs_f64(), "merged segments");
+        tracing::debug!(segment = %entry.name, segments, dropped, bytes, seconds = took.as_secs_f64(), "merged segments");
         Ok(Some(Merged { name: entry.name, segments, dropped, bytes, took }))
     }
 
