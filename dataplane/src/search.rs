@@ -26,6 +26,7 @@ mod merge;
 mod plan;
 mod request;
 mod root;
+pub(crate) mod tail;
 
 /// Answers one request.
 pub(crate) async fn handle(

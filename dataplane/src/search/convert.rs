@@ -105,6 +105,7 @@ pub(super) fn leaf_request<'a>(
         order: order(request.order),
         size: request.size.min(wire::Page::SIZE_MAX),
         after: leaf.after.map(|key| sort_key(&key)),
+        since: leaf.since.unwrap_or_default(),
         upto: leaf.upto.unwrap_or(view.upto()),
         count: request.count,
         aggregations: Aggregations { histogram: request.histogram_ns, terms: request.terms.as_deref() },

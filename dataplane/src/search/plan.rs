@@ -66,8 +66,9 @@ pub(super) fn shards_of(search: &Search, node: &Node) -> Result<Vec<ShardId>, Fa
 /// What a shard is asked: with a cursor it reads up to the position of the first page.
 fn leaf_shard(search: &Search, shard: ShardId) -> Result<LeafShard, FailedShard> {
     let token = search.token.get(&shard).copied();
+    let since = search.since.get(&shard).copied();
     let Some(page) = &search.after else {
-        return Ok(LeafShard { shard, upto: None, at_least: token, after: None });
+        return Ok(LeafShard { shard, since, upto: None, at_least: token, after: None });
     };
     let Some(first_page) = page.positions.get(&shard).copied() else {
         return Err(failed(
@@ -78,5 +79,5 @@ fn leaf_shard(search: &Search, shard: ShardId) -> Result<LeafShard, FailedShard>
     };
     let at_least =
         token.into_iter().chain([first_page]).max_by_key(|position: &LogPosition| (position.seq, position.epoch));
-    Ok(LeafShard { shard, upto: Some(first_page.seq), at_least, after: Some(page.last) })
+    Ok(LeafShard { shard, since, upto: Some(first_page.seq), at_least, after: Some(page.last) })
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use grepzilla_api::config::SearchConfig;
 use grepzilla_api::peer::{LeafQuery, LogPosition};
 use grepzilla_api::search::{Order, Page, SearchRequest, TermsRequest, TimeRange};
-use grepzilla_model::{IndexName, ShardId, TimeNs};
+use grepzilla_model::{IndexName, SeqNo, ShardId, TimeNs};
 use http::StatusCode;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -36,6 +36,8 @@ pub(super) struct Search {
     pub(super) token: BTreeMap<ShardId, LogPosition>,
     /// Where the page before ended.
     pub(super) after: Option<PageEnd>,
+    /// Only what was written after these positions.
+    pub(super) since: BTreeMap<ShardId, SeqNo>,
     pub(super) query_hash: QueryHash,
     /// When the first page was asked for, in milliseconds since 1970.
     pub(super) issued_ms: u64,
@@ -80,6 +82,7 @@ impl Search {
             token: token(sent.token.unwrap_or_default()),
             issued_ms: after.as_ref().map_or(now_ms, |page| page.issued_ms),
             after,
+            since: BTreeMap::new(),
             query_hash,
             parallelism: sent.limits.parallelism,
             deadline: Duration::from_millis(sent.limits.deadline_ms),

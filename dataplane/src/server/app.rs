@@ -11,6 +11,7 @@ use crate::ingest::Indexes;
 use crate::metrics::Metrics;
 use crate::node::Node;
 use crate::peers::PeerClient;
+use crate::search::tail::TAILS_MAX;
 use crate::server::ServeError;
 
 /// One node as its handlers see it.
@@ -26,6 +27,8 @@ pub(crate) struct App {
     pub(crate) parsers: Arc<Semaphore>,
     /// A permit for each shard that is searched at once on this node.
     pub(crate) searchers: Arc<Semaphore>,
+    /// A permit for each tail.
+    pub(crate) tails: Arc<Semaphore>,
 }
 
 impl App {
@@ -35,8 +38,9 @@ impl App {
         let processors = available_parallelism().map_or(1, NonZero::get);
         let parsers = Arc::new(Semaphore::new(processors));
         let searchers = Arc::new(Semaphore::new(node.config.search.concurrency_max));
+        let tails = Arc::new(Semaphore::new(TAILS_MAX));
         let indexes = Indexes::new(&node.config);
         let admission = Admission::new(&node.config, metrics.admission.clone());
-        Ok(App { node, peers, metrics, indexes, admission, parsers, searchers })
+        Ok(App { node, peers, metrics, indexes, admission, parsers, searchers, tails })
     }
 }

@@ -22,6 +22,7 @@ pub(super) fn public(app: Arc<App>) -> Router {
     let routes = Router::new()
         .route("/ingest", post(ingest::handle))
         .route("/search", post(search::handle))
+        .route("/tail", get(search::tail::handle))
         .route("/manifest/{shard}", get(manifest::handle))
         .route("/doc/{id}", get(document::get).delete(document::delete))
         .route(contract::HEALTHZ, get(healthz))

@@ -22,10 +22,12 @@ use crate::status::{ClusterStatus, Readiness};
 
 pub use error::ClientError;
 pub use retry::Retry;
+pub use tail::{Tail, TailEvent};
 
 mod error;
 mod named;
 mod retry;
+mod tail;
 
 /// The longest wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

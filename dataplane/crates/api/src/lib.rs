@@ -13,3 +13,4 @@ pub mod manifest;
 pub mod peer;
 pub mod search;
 pub mod status;
+pub mod tail;

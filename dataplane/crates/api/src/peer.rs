@@ -197,6 +197,9 @@ pub enum LeafPattern {
 pub struct LeafShard {
     /// The shard.
     pub shard: ShardId,
+    /// Only what was written after this position. Everything if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<SeqNo>,
     /// The position of the cursor: later records are not seen. Everything committed if absent.
     pub upto: Option<SeqNo>,
     /// A position that must be visible before the shard looks: of the request's token or of its cursor.

@@ -11,10 +11,10 @@ use crate::{NodeArguments, Outcome};
 
 /// Delete documents by their `_id`.
 ///
-/// When the command ends, no search finds them any more, and no crash brings them back. An id that no document has is
-/// deleted as well: that is how to be sure. A document without an `_id` cannot be deleted by itself.
+/// When the command ends, no search finds them any more, and no crash brings them back. A document without an `_id` cannot
+/// be deleted by itself.
 ///
-/// Exit code: 0 when all are deleted, 2 when one could not be.
+/// Exit code: 0 when all were there and are deleted, 1 when one was not there, 2 when one could not be deleted.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
@@ -35,10 +35,17 @@ pub(crate) struct DeleteArguments {
 pub(crate) async fn run(arguments: DeleteArguments) -> Result<Outcome> {
     let client = arguments.node.client()?;
     let parameters = DocumentParameters { index: Some(arguments.index.clone()), timeout_ms: None };
+    let mut outcome = Outcome::Yes;
     for id in &arguments.ids {
         let answer = client.delete_document(id, &parameters).await;
-        answer.with_context(|| format!("{}/{id} is not known to be deleted", arguments.index))?;
-        writeln!(anstream::stdout(), "deleted {}/{}", arguments.index, printable(id))?;
+        let answer = answer.with_context(|| format!("{}/{id} is not known to be deleted", arguments.index))?;
+        let name = format!("{}/{}", arguments.index, printable(id));
+        if answer.found {
+            writeln!(anstream::stdout(), "deleted {name}")?;
+        } else {
+            outcome = Outcome::No;
+            anstream::eprintln!("gz: there was no {name}");
+        }
     }
-    Ok(Outcome::Yes)
+    Ok(outcome)
 }

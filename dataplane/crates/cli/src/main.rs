@@ -10,12 +10,14 @@ use clap::{Args, ColorChoice, Parser, Subcommand};
 use grepzilla_api::client::{Client, Retry};
 
 mod delete;
+mod get;
 mod inspect;
 mod manual;
 mod put;
 mod search;
 mod status;
 mod table;
+mod tail;
 mod text;
 
 /// Put documents into Grepzilla, find them again, and see how it is.
@@ -40,6 +42,8 @@ Examples:
   gz search --wildcard 'conn*refused'   * any run of characters, ? one character
   gz search --regex '\\b5\\d\\d\\b' --field status
   gz search timeout --since 15m --count
+  gz tail --field level error           what comes from now on
+  gz get 0.1.4711
   gz status
   gz inspect wal /var/lib/grepzilla/shards/0
 
@@ -50,6 +54,8 @@ The node is --url, or GREPZILLA_URL, or http://127.0.0.1:7300.
 enum Command {
     Put(put::PutArguments),
     Search(search::SearchArguments),
+    Tail(tail::TailArguments),
+    Get(get::GetArguments),
     Delete(delete::DeleteArguments),
     Status(status::StatusArguments),
     Inspect(inspect::InspectArguments),
@@ -109,6 +115,8 @@ fn run(command: Command) -> anyhow::Result<Outcome> {
     match command {
         Command::Put(arguments) => online(put::run(arguments)),
         Command::Search(arguments) => online(search::run(arguments)),
+        Command::Tail(arguments) => online(tail::run(arguments)),
+        Command::Get(arguments) => online(get::run(arguments)),
         Command::Delete(arguments) => online(delete::run(arguments)),
         Command::Status(arguments) => online(status::run(arguments)),
         Command::Inspect(arguments) => inspect::run(&arguments),

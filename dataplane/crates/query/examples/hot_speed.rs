@@ -93,6 +93,7 @@ fn timed(view: &View, query: &CompiledQuery, count: bool) -> (Duration, LeafAnsw
         query,
         shard: ShardId(0),
         order: Order::Newest,
+        since: SeqNo(0),
         size: if count { 10 } else { 100 },
         after: None,
         upto: view.upto(),

@@ -43,6 +43,8 @@ pub struct LeafRequest<'a> {
     pub size: usize,
     /// The last hit of the page before: only what comes after it is given. The total does not depend on it.
     pub after: Option<SortKey>,
+    /// Only what was written after this position; 0 for everything.
+    pub since: SeqNo,
     /// The last position to look at: what was written later is not seen.
     pub upto: SeqNo,
     /// Whether to count all documents that match.

@@ -5,10 +5,27 @@ use http::Method;
 use reqwest::Url;
 
 use super::{Client, ClientError, Request};
-use crate::document::{DeleteResponse, DocumentParameters};
+use crate::document::{DeleteResponse, DocumentParameters, DocumentResponse};
 use crate::manifest::ManifestResponse;
 
+/// What a node says of an id that no document has.
+const NO_SUCH_DOCUMENT: &str = "no_such_document";
+
 impl Client {
+    /// The newest version of a document. `None`: there is none with that id.
+    pub async fn document(
+        &self,
+        id: &str,
+        parameters: &DocumentParameters,
+    ) -> Result<Option<DocumentResponse>, ClientError> {
+        let url = self.document_route(id, parameters)?;
+        match self.ask(&Request { url, ..self.get("/") }).await {
+            Ok(document) => Ok(Some(document)),
+            Err(ClientError::Refused { error, .. }) if error.code == NO_SUCH_DOCUMENT => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Deletes the document with an `_id`. Tried again after any failure that may pass: doing it twice does no harm.
     pub async fn delete_document(
         &self,

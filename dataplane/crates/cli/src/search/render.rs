@@ -6,17 +6,27 @@ use std::time::Duration;
 use clap::builder::styling::{AnsiColor, Style};
 use grepzilla_api::search::{Hit, SearchResponse, TotalRelation};
 
-use crate::text::{counted, duration, printable, thousands};
+use crate::search::figures;
+use crate::text::{counted, cut, duration, printable, thousands};
 
 const MATCH: Style = AnsiColor::Red.on_default().bold();
 const FIELD: Style = AnsiColor::Cyan.on_default();
 const DIM: Style = Style::new().dimmed();
+/// Characters of a document that is shown because no value of it is.
+const SOURCE_CHARACTERS: usize = 300;
 
 /// Writes the page and the totals; `took` is the time that the user waited.
 pub(super) fn render(out: &mut impl Write, answer: &SearchResponse, took: Duration) -> io::Result<()> {
     for hit in &answer.hits {
         render_hit(out, hit)?;
     }
+    if let Some(histogram) = &answer.histogram {
+        figures::histogram(out, histogram)?;
+    }
+    if let Some(terms) = &answer.terms {
+        figures::terms(out, terms)?;
+    }
+    figures::explain(out, answer.explain.as_deref().unwrap_or_default())?;
     writeln!(out, "{DIM}{}{DIM:#}", summary(answer, took))
 }
 
@@ -29,11 +39,17 @@ pub(super) fn total(answer: &SearchResponse) -> String {
     }
 }
 
-fn render_hit(out: &mut impl Write, hit: &Hit) -> io::Result<()> {
+/// Writes one hit.
+pub(crate) fn render_hit(out: &mut impl Write, hit: &Hit) -> io::Result<()> {
     let (time, index, id) = (printable(&hit.time), printable(&hit.index), printable(&hit.id));
     let field = printable(&hit.matched_field);
     writeln!(out, "{time} {DIM}{index}/{id}{DIM:#} {FIELD}{field}{FIELD:#}")?;
     write!(out, "    ")?;
+    if hit.preview.is_empty() {
+        // What holds for the whole document, as `exists` does, is in no single value.
+        let source = printable(hit.source.get());
+        return writeln!(out, "{DIM}{}{DIM:#}", cut(&source, Some(SOURCE_CHARACTERS)));
+    }
     for (piece, matched) in pieces(&hit.preview, &hit.highlights) {
         let piece = printable(piece);
         if matched { write!(out, "{MATCH}{piece}{MATCH:#}")? } else { write!(out, "{piece}")? }
@@ -108,6 +124,12 @@ mod tests {
         let summary =
             "1,234 documents match (1 shown), 12 ms: 3 ms on the node, 2 of 9 blocks read, 1 document looked at";
         assert!(text.contains(summary), "{text:?}");
+    }
+
+    #[test]
+    fn a_hit_without_a_value_that_matched_shows_the_document() {
+        let text = rendered(&answer("", &[], 1));
+        assert!(text.contains("\n    \u{1b}[2m{\"a\":1}\u{1b}[0m\n"), "{text:?}");
     }
 
     #[test]

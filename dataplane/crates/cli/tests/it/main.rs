@@ -9,6 +9,7 @@ use std::thread;
 use serde_json::{Value, json};
 
 mod inspect;
+mod tail;
 
 /// Starts a stand-in and answers its address. It lives until the test process ends.
 fn stand_in() -> String {
@@ -24,37 +25,53 @@ fn stand_in() -> String {
 
 fn serve(mut stream: TcpStream) {
     let mut reader = BufReader::new(stream.try_clone().expect("a socket"));
-    while let Some((route, body)) = read_request(&mut reader) {
+    while let Some((route, last_event_id, body)) = read_request(&mut reader) {
+        if route.starts_with("GET /tail?") {
+            return tail::serve(&mut stream, &route, last_event_id.as_deref());
+        }
         let (status, answer) = match route.split(['?', ' ']).nth(1) {
             Some("/ingest") => ingest(&body),
             Some("/search") => (200, search(&body)),
             Some("/doc/order%2F7") if route.starts_with("DELETE /doc/order%2F7?index=audit ") => (200, deleted()),
-            _ => (404, json!({"error": {"code": "no_such_route", "message": "no"}, "trace_id": "t"})),
+            Some("/doc/order%2F7") if route.starts_with("GET /doc/order%2F7?index=audit ") => (200, document()),
+            Some(path) if path.starts_with("/doc/none") => (404, refusal("no_such_document")),
+            _ => (404, refusal("no_such_route")),
         };
         let answer = answer.to_string();
         write!(stream, "HTTP/1.1 {status} x\r\ncontent-length: {}\r\n\r\n{answer}", answer.len()).expect("a reader");
     }
 }
 
-fn deleted() -> Value {
-    json!({"ok": true, "shard": 0, "epoch": 1, "seq": 9, "token": [], "trace_id": "t"})
+fn refusal(code: &str) -> Value {
+    json!({"error": {"code": code, "message": "no"}, "trace_id": "t"})
 }
 
-fn read_request(reader: &mut impl BufRead) -> Option<(String, String)> {
-    let (mut first, mut length) = (String::new(), 0);
+fn document() -> Value {
+    json!({"id": "order/7", "index": "audit", "shard": 0, "epoch": 1, "seq": 5, "time": "2026-11-23T10:00:00Z",
+           "source": {"_id": "order/7", "n": 1}, "trace_id": "t"})
+}
+
+fn deleted() -> Value {
+    json!({"ok": true, "found": true, "shard": 0, "epoch": 1, "seq": 9, "token": [], "trace_id": "t"})
+}
+
+/// The first line, the header `last-event-id` and the body.
+fn read_request(reader: &mut impl BufRead) -> Option<(String, Option<String>, String)> {
+    let (mut first, mut last_event_id, mut length) = (String::new(), None, 0);
     reader.read_line(&mut first).ok().filter(|read| *read > 0)?;
     loop {
         let mut line = String::new();
         reader.read_line(&mut line).ok()?;
         match line.trim_end().split_once(": ") {
             Some(("content-length", value)) => length = value.parse().expect("a number"),
+            Some(("last-event-id", value)) => last_event_id = Some(value.to_owned()),
             Some(_) => {}
             None => break,
         }
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
-    Some((first, String::from_utf8(body).expect("text")))
+    Some((first, last_event_id, String::from_utf8(body).expect("text")))
 }
 
 /// Refuses documents that contain `bad`, and a whole body that contains `huge`.
@@ -79,6 +96,7 @@ fn ingest(body: &str) -> (u16, Value) {
 fn search(body: &str) -> Value {
     let request: Value = serde_json::from_str(body).expect("JSON");
     let (total, partial) = match request["contains"].as_str() {
+        Some("tailed") => return tail::before(),
         Some("one") => (1, false),
         Some("none") => (0, false),
         _ => (0, true),
@@ -142,6 +160,15 @@ fn delete_names_what_is_gone_and_ends_with_2_at_the_first_that_may_not_be() {
     let (code, out, err) = gz(&["delete", "--index", "audit", "order/7", "order-8"], "");
     assert_eq!((code, out.as_str()), (Some(2), "deleted audit/order/7\n"));
     assert!(err.starts_with("gz: audit/order-8 is not known to be deleted: no (404 Not Found"), "{err}");
+}
+
+#[test]
+fn get_prints_documents_as_they_were_put_and_says_what_is_not_there() {
+    let (code, out, err) = gz(&["get", "--index", "audit", "order/7"], "");
+    assert_eq!((code, out.as_str(), err.as_str()), (Some(0), "{\"_id\":\"order/7\",\"n\":1}\n", ""));
+    let (code, out, err) = gz(&["get", "none"], "");
+    assert_eq!((code, out.as_str(), err.as_str()), (Some(1), "", "gz: there is no none\n"));
+    assert_eq!(gz(&["get", "order-8"], "").0, Some(2));
 }
 
 #[test]

@@ -33,7 +33,7 @@ impl BlockRef<'_> {
     pub(super) fn may_hold(&self, request: &LeafRequest<'_>) -> bool {
         let (span, time) = (self.span(), request.query.time);
         let in_time = time.from.is_none_or(|from| from <= span.time_max) && time.to.is_none_or(|to| span.time_min < to);
-        request.query.has_index(self.index()) && in_time && span.seq_min <= request.upto
+        request.query.has_index(self.index()) && in_time && request.since < span.seq_max && span.seq_min <= request.upto
     }
 
     /// The best rank that a document of the block may have.

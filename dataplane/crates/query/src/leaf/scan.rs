@@ -166,7 +166,7 @@ impl<'a> Scan<'a> {
     fn is_asked_for_as_a_whole(&self, block: &Block) -> bool {
         let (span, request) = (block.span(), self.visit.request);
         let in_time = request.query.time.contains(span.time_min) && request.query.time.contains(span.time_max);
-        in_time && span.seq_max <= request.upto && !self.visit.view.superseded_in(span)
+        in_time && request.since < span.seq_min && span.seq_max <= request.upto && !self.visit.view.superseded_in(span)
     }
 
     fn open(&mut self, position: usize, tail: &OpenTail, reader: &mut Reader<'_>) -> Result<(), Stop> {
@@ -187,7 +187,8 @@ impl<'a> Scan<'a> {
 
     fn is_asked_for(&self, stamp: Stamp) -> bool {
         let request = self.visit.request;
-        stamp.seq <= request.upto
+        request.since < stamp.seq
+            && stamp.seq <= request.upto
             && request.query.time.contains(stamp.time)
             && !self.visit.view.is_superseded(stamp.seq, request.upto)
     }

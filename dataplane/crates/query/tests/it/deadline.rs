@@ -23,6 +23,7 @@ fn ask(tier: &HotTier, pattern: Pattern, size: usize, count: bool, time: Duratio
         order,
         size,
         after,
+        since: SeqNo(0),
         upto,
         count,
         aggregations: Aggregations::default(),

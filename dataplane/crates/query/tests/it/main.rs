@@ -7,3 +7,4 @@ mod fixtures;
 mod naive;
 mod oracle;
 mod questions;
+mod since;

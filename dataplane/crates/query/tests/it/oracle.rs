@@ -37,6 +37,7 @@ pub(crate) fn page(
         order: if question.newest_first { Order::Newest } else { Order::Oldest },
         size: question.page_size,
         after,
+        since: SeqNo(0),
         upto,
         count,
         aggregations: if count { question.aggregations() } else { Aggregations::default() },
