@@ -4,12 +4,14 @@ use bytes::Bytes;
 use futures::future::join_all;
 use futures::stream;
 use grepzilla_api::config::{IndexConfig, RateConfig};
+use grepzilla_model::ShardId;
 use grepzilla_storage::disk::twin::Machine;
 use http::StatusCode;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use crate::server::fixtures::{Cluster, answer, id_on};
+use crate::shards::table::LocalShard;
 
 const BODY: &str = r#"[{"a":"needle"}]"#;
 
@@ -99,6 +101,12 @@ async fn beyond_the_soft_mark_of_the_hot_tier_clients_get_429_and_beyond_the_har
         let details = &body["error"]["details"];
         assert!(details["backlog_ms"].as_u64().is_some_and(|ms| ms > 0) && details["hot_bytes"].is_u64(), "{body}");
         assert_eq!(cluster.count(0, "needle").await, 1, "searches go on");
+        let Some(LocalShard::Leading(leader)) = cluster.nodes[0].table.get(ShardId(0)) else { panic!("it leads") };
+        let flush = move || leader.log.adopt(None).and_then(|()| leader.log.flush());
+        let flushed = tokio::task::spawn_blocking(flush).await.expect("no panic");
+        assert!(flushed.expect("flushes").is_some());
+        assert_eq!(told(&cluster, "", BODY).await.0, 200, "a flush makes room at once");
+        assert_eq!(cluster.count(0, "needle").await, 2);
     }
 }
 
