@@ -14,6 +14,7 @@ fn check(disk: &Arc<dyn Disk>, dir: &Path) {
     the_lock_has_one_holder(disk, dir);
     a_replaced_file_is_whole_and_leaves_nothing_beside_it(disk, dir);
     a_prepared_file_has_its_room(disk, dir);
+    a_growing_file_has_its_name_when_it_is_whole(disk, dir);
 }
 
 fn names_are_made_listed_replaced_and_removed(disk: &Arc<dyn Disk>, dir: &Path) {
@@ -83,6 +84,26 @@ fn a_prepared_file_has_its_room(disk: &Arc<dyn Disk>, dir: &Path) {
     file.write_at(b"x", 699_999).expect("within the room");
     file.sync().expect("synced");
     assert_eq!(disk.list(&dir.join("a")).expect("a folder"), ["b", "meta.json", "prepared"]);
+}
+
+fn a_growing_file_has_its_name_when_it_is_whole(disk: &Arc<dyn Disk>, dir: &Path) {
+    let (temporary, path) = (dir.join("a/growing.tmp"), dir.join("a/growing"));
+    let piece: Vec<u8> = (0..=255).cycle().take(700_000).collect();
+    let mut file = GrowingFile::create(disk, &temporary).expect("made");
+    for _ in 0..3 {
+        file.append(&piece).expect("written");
+    }
+    file.write_out().expect("written");
+    let mut buffer = [0; 4];
+    file.read_at(&mut buffer, 1_400_001).expect("there");
+    assert_eq!((buffer, file.length()), ([1, 2, 3, 4], 2_100_000));
+    assert!(file.read_at(&mut buffer, 2_099_999).is_err(), "behind the end");
+    assert_eq!(read_whole(disk.as_ref(), &path).expect("read"), None);
+    file.finish(&path).expect("named");
+    assert_eq!(read_whole(disk.as_ref(), &path).expect("read"), Some(piece.repeat(3)));
+    drop(GrowingFile::create(disk, &temporary).expect("made"));
+    let names = disk.list(&dir.join("a")).expect("a folder");
+    assert!(names.contains(&"growing".to_owned()) && !names.contains(&"growing.tmp".to_owned()), "{names:?}");
 }
 
 #[test]

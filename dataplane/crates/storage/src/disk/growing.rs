@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::durable::{create, folder_of, no_room_or_fatal, remove_quietly, sync_dir};
-use super::{Disk, DiskFile, Verb, WriteError};
+use super::{Disk, DiskError, DiskFile, Verb, WriteError};
 
 /// How much is gathered before it is written.
 const BUFFER_BYTES: usize = 1 << 20;
@@ -55,6 +55,16 @@ impl GrowingFile {
         if self.buffer.len() >= BUFFER_BYTES { self.write_out() } else { Ok(()) }
     }
 
+    /// Fills the buffer with what was given to the operating system, which reaches so far.
+    pub fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<(), DiskError> {
+        let read = self.file().read_at(buffer, offset);
+        let whole = read.and_then(|count| match count == buffer.len() {
+            true => Ok(()),
+            false => Err(io::ErrorKind::UnexpectedEof.into()),
+        });
+        whole.map_err(DiskError::at(Verb::Read, &self.path))
+    }
+
     /// Makes it durable and gives it a name in the same folder, durably, in place of what has that name.
     pub fn finish(mut self, name: &Path) -> Result<Box<dyn DiskFile>, WriteError> {
         self.write_out()?;
@@ -67,7 +77,8 @@ impl GrowingFile {
         Ok(file)
     }
 
-    fn write_out(&mut self) -> Result<(), WriteError> {
+    /// Gives everything to the operating system.
+    pub fn write_out(&mut self) -> Result<(), WriteError> {
         let written = self.file().write_at(&self.buffer, self.written_bytes);
         self.check(Verb::Write, written)?;
         self.written_bytes += self.buffer.len() as u64;

@@ -1,6 +1,6 @@
 //! Writing a segment: blocks go to the file as they come, what needs all of them follows at the end.
 //!
-//! In memory meanwhile: one block, the grams of all (a few percent of the raw bytes), ids, shape tables and the block table. The
+//! In memory meanwhile: one block, the grams of all as far as they fit into a bound, ids, shape tables and the block table. The
 //! file has its name only when it is whole and durable. The same blocks and keys give the same bytes.
 
 mod out;
@@ -67,7 +67,8 @@ struct Grams {
 }
 
 impl SegmentWriter {
-    /// Begins a file in a folder, under a temporary name that ends with `.seg.tmp`.
+    /// Begins a file in a folder, under a temporary name that ends with `.seg.tmp`. Another, `.grams.tmp`, is there while much has to
+    /// be remembered. Both go with the writer.
     pub fn create(
         disk: &Arc<dyn Disk>,
         dir: &Path,
@@ -75,7 +76,9 @@ impl SegmentWriter {
         options: SegmentOptions,
     ) -> Result<SegmentWriter, WriteSegmentError> {
         let SegmentIdentity { epoch, first, last, .. } = identity;
-        let temporary = dir.join(format!("{:016x}-{:016x}-{:016x}.seg.tmp", epoch.0, first.0, last.0));
+        let range = format!("{:016x}-{:016x}-{:016x}", epoch.0, first.0, last.0);
+        let temporary = dir.join(format!("{range}.seg.tmp"));
+        let runs = GramRuns::new(disk, dir.join(format!("{range}.grams.tmp")));
         let header = layout::encode_header(&identity);
         Ok(SegmentWriter {
             identity,
@@ -83,7 +86,7 @@ impl SegmentWriter {
             dir: dir.to_owned(),
             out: SectionWriter::create(disk, &temporary, &header)?,
             packer: Packer::new(options.level),
-            grams: Grams { collector: GramCollector::new(), runs: GramRuns::default(), unit_count: 0 },
+            grams: Grams { collector: GramCollector::new(), runs, unit_count: 0 },
             ids: IdsWriter::default(),
             keys: Vec::new(),
             tables: ShapeTables::default(),
@@ -107,7 +110,7 @@ impl SegmentWriter {
         let mut unit = units::Gathered::default();
         for number in 0..plan.unit_count() {
             plan.gather(number, &columns, &mut unit);
-            unit.collect_grams(&mut self.grams);
+            unit.collect_grams(&mut self.grams)?;
             frames.push(self.write_frame(unit.written())?);
         }
         plan.for_ids(&columns, &codes, |document, id| {
@@ -174,7 +177,7 @@ impl SegmentWriter {
                 self.out.append(&bytes)
             }
         };
-        std::mem::take(&mut self.grams.runs).merge(|key, units| keep(pages.add(key, units)))?;
+        self.grams.runs.merge(|key, units| keep(pages.add(key, units)))?;
         keep(pages.finish())?;
         self.out.end(Section::GramPages);
         let mut bytes = Vec::new();

@@ -2,120 +2,221 @@
 //! all runs merged at the end.
 //!
 //! A chunk covers units of its own, all later than those of the chunks before, so the list of a key is the parts of
-//! the runs one after the other. A packed pair takes between one and two bytes: memory stays a few percent of the raw bytes.
+//! the runs one after the other. A packed pair takes between one and two bytes. Runs beyond a bound go to a scratch file beside the
+//! segment, so that memory is bounded whatever the documents are.
 //!
 //! ```text
 //! run   for each key, ascending: key less the key before (varint), number of units (varint),
 //!       each unit less the unit before (varint; the first: less the first unit of the run)
 //! ```
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+
 use super::GramKey;
+use crate::ReadError;
+use crate::disk::{Disk, GrowingFile, WriteError};
+use crate::segment::WriteSegmentError;
 use crate::segment::bytes::put_varint;
 
 /// Pairs of a chunk: 16 MiB.
 const CHUNK_PAIRS: usize = 1 << 21;
 
+/// Bytes of runs that are kept in memory.
+const MEMORY_BYTES_MAX: usize = 128 << 20;
+
+/// How much of a run in the scratch file is read at once.
+const READ_BYTES: u64 = 128 << 10;
+
 /// Pairs of key and unit, units ascending.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct GramRuns {
     /// Key in the upper half, unit in the lower.
     chunk: Vec<u64>,
     runs: Vec<Run>,
+    memory_bytes: usize,
+    memory_bytes_max: usize,
+    disk: Arc<dyn Disk>,
+    scratch_path: PathBuf,
+    scratch: Option<GrowingFile>,
 }
 
 #[derive(Debug)]
 struct Run {
-    bytes: Vec<u8>,
     first_unit: u32,
+    place: RunPlace,
+}
+
+#[derive(Debug)]
+enum RunPlace {
+    Memory(Vec<u8>),
+    Scratch(Range<u64>),
 }
 
 impl GramRuns {
+    /// `scratch_path`: of a file that is made if need be, and removed in any case.
+    pub(crate) fn new(disk: &Arc<dyn Disk>, scratch_path: PathBuf) -> GramRuns {
+        GramRuns {
+            chunk: Vec::new(),
+            runs: Vec::new(),
+            memory_bytes: 0,
+            memory_bytes_max: MEMORY_BYTES_MAX,
+            disk: Arc::clone(disk),
+            scratch_path,
+            scratch: None,
+        }
+    }
+
+    /// The same with other bounds.
+    #[cfg(test)]
+    pub(super) fn with_memory(self, memory_bytes_max: usize) -> GramRuns {
+        GramRuns { memory_bytes_max, ..self }
+    }
+
     /// Adds a key of a unit; each once.
     pub(crate) fn add(&mut self, key: GramKey, unit: u32) {
         self.chunk.push(u64::from(key.0) << 32 | u64::from(unit));
     }
 
     /// To be called when all keys of a unit were added.
-    pub(crate) fn end_unit(&mut self) {
-        if self.chunk.len() >= CHUNK_PAIRS {
-            self.pack();
-        }
+    pub(crate) fn end_unit(&mut self) -> Result<(), WriteError> {
+        if self.chunk.len() >= CHUNK_PAIRS { self.pack() } else { Ok(()) }
     }
 
-    /// Gives each key, ascending, with its units, ascending.
-    pub(crate) fn merge<E>(mut self, mut give: impl FnMut(GramKey, &[u32]) -> Result<(), E>) -> Result<(), E> {
-        self.pack();
+    /// Gives each key, ascending, with its units, ascending, and forgets them.
+    pub(crate) fn merge(
+        &mut self,
+        mut give: impl FnMut(GramKey, &[u32]) -> Result<(), WriteError>,
+    ) -> Result<(), WriteSegmentError> {
+        self.pack()?;
         self.chunk = Vec::new();
-        let mut heads: Vec<RunReader<'_>> = self.runs.iter().map(RunReader::new).collect();
+        if let Some(scratch) = &mut self.scratch {
+            scratch.write_out()?;
+        }
+        let scratch = self.scratch.as_ref();
+        let runs = std::mem::take(&mut self.runs).into_iter();
+        let mut readers = runs.map(|run| RunReader::new(run, scratch)).collect::<Result<Vec<_>, _>>()?;
+        let keys = readers.iter().enumerate().filter_map(|(number, reader)| Some(Reverse((reader.key?, number))));
+        let mut heads: BinaryHeap<Reverse<(u32, usize)>> = keys.collect();
         let mut units = Vec::new();
-        while let Some(key) = heads.iter().filter_map(|head| head.key).min() {
+        while let Some(Reverse((key, _))) = heads.peek().copied() {
             units.clear();
-            for head in heads.iter_mut().filter(|head| head.key == Some(key)) {
-                head.take(&mut units);
+            while let Some(mut head) = heads.peek_mut().filter(|head| head.0.0 == key) {
+                let number = head.0.1;
+                readers[number].take(&mut units)?;
+                match readers[number].key {
+                    Some(next) => head.0.0 = next,
+                    None => drop(PeekMut::pop(head)),
+                }
             }
             give(GramKey(key), &units)?;
         }
         Ok(())
     }
 
-    pub(super) fn pack(&mut self) {
-        let Some(first_unit) = self.chunk.iter().map(|pair| *pair as u32).min() else { return };
+    pub(super) fn pack(&mut self) -> Result<(), WriteError> {
+        let Some(first_unit) = self.chunk.iter().map(|pair| *pair as u32).min() else { return Ok(()) };
         self.chunk.sort_unstable();
-        let mut bytes = Vec::with_capacity(self.chunk.len() + self.chunk.len() / 2);
-        let mut key_before = 0;
-        for list in self.chunk.chunk_by(|one, next| one >> 32 == next >> 32) {
-            let key = (list[0] >> 32) as u32;
-            put_varint(&mut bytes, u64::from(key - key_before));
-            put_varint(&mut bytes, list.len() as u64);
-            let mut unit_before = first_unit;
-            for unit in list.iter().map(|pair| *pair as u32) {
-                put_varint(&mut bytes, u64::from(unit - unit_before));
-                unit_before = unit;
-            }
-            key_before = key;
-        }
-        bytes.shrink_to_fit();
-        self.runs.push(Run { bytes, first_unit });
+        let bytes = packed(&self.chunk, first_unit);
         self.chunk.clear();
+        let place = if self.memory_bytes + bytes.len() <= self.memory_bytes_max {
+            self.memory_bytes += bytes.len();
+            RunPlace::Memory(bytes)
+        } else {
+            let scratch = match &mut self.scratch {
+                Some(scratch) => scratch,
+                none => none.insert(GrowingFile::create(&self.disk, &self.scratch_path)?),
+            };
+            let start = scratch.length();
+            scratch.append(&bytes)?;
+            RunPlace::Scratch(start..scratch.length())
+        };
+        self.runs.push(Run { first_unit, place });
+        Ok(())
     }
 }
 
-/// Walks a run that stands in memory as it was packed here.
+fn packed(pairs: &[u64], first_unit: u32) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(pairs.len() + pairs.len() / 2);
+    let mut key_before = 0;
+    for list in pairs.chunk_by(|one, next| one >> 32 == next >> 32) {
+        let key = (list[0] >> 32) as u32;
+        put_varint(&mut bytes, u64::from(key - key_before));
+        put_varint(&mut bytes, list.len() as u64);
+        let mut unit_before = first_unit;
+        for unit in list.iter().map(|pair| *pair as u32) {
+            put_varint(&mut bytes, u64::from(unit - unit_before));
+            unit_before = unit;
+        }
+        key_before = key;
+    }
+    bytes.shrink_to_fit();
+    bytes
+}
+
+/// Walks a run as it was packed here.
 struct RunReader<'a> {
-    rest: &'a [u8],
     first_unit: u32,
     /// The key that comes next.
     key: Option<u32>,
+    bytes: Vec<u8>,
+    at: usize,
+    /// What follows the bytes.
+    rest: Range<u64>,
+    scratch: Option<&'a GrowingFile>,
 }
 
 impl<'a> RunReader<'a> {
-    fn new(run: &'a Run) -> RunReader<'a> {
-        let mut reader = RunReader { rest: &run.bytes, first_unit: run.first_unit, key: None };
-        reader.key = Some(reader.varint());
-        reader
+    fn new(run: Run, scratch: Option<&'a GrowingFile>) -> Result<RunReader<'a>, ReadError> {
+        let (bytes, rest) = match run.place {
+            RunPlace::Memory(bytes) => (bytes, 0..0),
+            RunPlace::Scratch(range) => (Vec::new(), range),
+        };
+        let mut reader = RunReader { first_unit: run.first_unit, key: None, bytes, at: 0, rest, scratch };
+        reader.key = Some(reader.varint()?);
+        Ok(reader)
     }
 
-    fn take(&mut self, units: &mut Vec<u32>) {
-        let count = self.varint();
+    fn take(&mut self, units: &mut Vec<u32>) -> Result<(), ReadError> {
+        let count = self.varint()?;
         let mut unit = self.first_unit;
         for _ in 0..count {
-            unit += self.varint();
+            unit += self.varint()?;
             units.push(unit);
         }
-        let key = self.key;
-        self.key = (!self.rest.is_empty()).then(|| key.expect("a list has a key") + self.varint());
+        let key = self.key.expect("a list has a key");
+        let is_last = self.at == self.bytes.len() && self.rest.is_empty();
+        self.key = if is_last { None } else { Some(key + self.varint()?) };
+        Ok(())
     }
 
-    fn varint(&mut self) -> u32 {
+    fn varint(&mut self) -> Result<u32, ReadError> {
         let (mut value, mut shift) = (0, 0);
         loop {
-            let (byte, rest) = self.rest.split_first().expect("a run is read as it was packed");
-            self.rest = rest;
+            if self.at == self.bytes.len() {
+                self.read_on()?;
+            }
+            let byte = self.bytes[self.at];
+            self.at += 1;
             value |= u32::from(byte & 0x7F) << shift;
-            if *byte < 0x80 {
-                return value;
+            if byte < 0x80 {
+                return Ok(value);
             }
             shift += 7;
         }
+    }
+
+    fn read_on(&mut self) -> Result<(), ReadError> {
+        let scratch = self.scratch.expect("a run is read as it was packed");
+        let length = (self.rest.end - self.rest.start).min(READ_BYTES);
+        self.bytes.resize(length as usize, 0);
+        scratch.read_at(&mut self.bytes, self.rest.start).map_err(|error| ReadError::Disk(Arc::new(error)))?;
+        self.rest.start += length;
+        self.at = 0;
+        Ok(())
     }
 }

@@ -1,7 +1,6 @@
 //! Grams from texts to look-ups: nothing that is there is missed, and lists are exact.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::convert::Infallible;
 
 use grepzilla_model::fold::fold;
 use rand::rngs::StdRng;
@@ -9,6 +8,7 @@ use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 
 use super::*;
+use crate::disk::twin::Machine;
 use crate::segment::directory::{PageDirectory, PageEntry};
 
 const SCRIPTS: [&str; 6] = [
@@ -51,6 +51,9 @@ fn collected(collector: &mut GramCollector, unit: &[String]) -> Vec<GramKey> {
     keys
 }
 
+/// So little memory that nearly all runs go to the scratch file.
+const SMALL: usize = 1_000;
+
 struct Index {
     pages: Vec<u8>,
     directory: PageDirectory,
@@ -59,11 +62,17 @@ struct Index {
 
 impl Index {
     fn of(units: &[Vec<String>]) -> Index {
-        let (mut collector, mut runs) = (GramCollector::new(), GramRuns::default());
+        Index::with_memory(units, usize::MAX)
+    }
+
+    fn with_memory(units: &[Vec<String>], memory_bytes_max: usize) -> Index {
+        let machine = Machine::new(1);
+        let runs = GramRuns::new(&machine.boot(), "/grams.tmp".into());
+        let (mut collector, mut runs) = (GramCollector::new(), runs.with_memory(memory_bytes_max));
         for (number, unit) in units.iter().enumerate() {
             collected(&mut collector, unit).into_iter().for_each(|key| runs.add(key, number as u32));
             if number % 7 == 0 {
-                runs.pack();
+                runs.pack().expect("room");
             }
         }
         let mut index = Index { pages: Vec::new(), directory: PageDirectory::default(), unit_count: units.len() };
@@ -71,10 +80,14 @@ impl Index {
         runs.merge(|key, units| {
             let page = writer.add(key, units);
             index.keep(page);
-            Ok::<(), Infallible>(())
+            Ok(())
         })
-        .expect("nothing fails");
+        .expect("readable");
         index.keep(writer.finish());
+        let overflows = units.len() > 20 && memory_bytes_max == SMALL;
+        assert!(!overflows || !machine.files().is_empty(), "runs go to the scratch file when there is no room");
+        drop(runs);
+        assert!(machine.files().is_empty());
         index
     }
 
@@ -125,6 +138,8 @@ fn every_key_has_exactly_its_units() {
     for unit_count in [1, 2, 63, 64, 65, 300] {
         let units = random_units(&mut rng, unit_count);
         let index = Index::of(&units);
+        let from_scratch = Index::with_memory(&units, SMALL);
+        assert_eq!(from_scratch.pages, index.pages, "where runs are kept does not matter");
         let mut expected: BTreeMap<GramKey, BTreeSet<usize>> = BTreeMap::new();
         for (number, unit) in units.iter().enumerate() {
             let keys = unit.iter().flat_map(|value| keys_of(value.as_bytes()));

@@ -9,6 +9,7 @@ use super::Grams;
 use super::renumber::Numbers;
 use crate::ReadError;
 use crate::block::{Block, Codes, Column, ColumnNo, Columns, GROUPS, PathNo, Spelling, Unit, UnitValues};
+use crate::disk::WriteError;
 use crate::segment::part::column_numbers;
 
 /// The path of the explicit id.
@@ -112,7 +113,7 @@ impl Gathered {
     }
 
     /// Adds the grams of the folded values as those of the next unit.
-    pub(super) fn collect_grams(&self, grams: &mut Grams) {
+    pub(super) fn collect_grams(&self, grams: &mut Grams) -> Result<(), WriteError> {
         let [ascii_differing, ascii_same, other_same, other_differing] =
             self.groups.each_ref().map(|range| &self.written[range.clone()]);
         grams.collector.add(&ascii_differing.to_ascii_lowercase());
@@ -121,8 +122,8 @@ impl Gathered {
         grams.collector.add(&folded(other_differing));
         let unit = grams.unit_count;
         grams.collector.finish(|key| grams.runs.add(key, unit));
-        grams.runs.end_unit();
         grams.unit_count += 1;
+        grams.runs.end_unit()
     }
 }
 
