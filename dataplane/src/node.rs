@@ -183,7 +183,7 @@ impl Node {
         if let RegistrationState::NameTaken { .. } = *self.registration.borrow() {
             reasons.push(format!("another, younger process is registered as node {}", self.name));
         }
-        Readiness { ok: reasons.is_empty(), reasons }
+        Readiness { ok: reasons.is_empty(), reasons, notes: self.shards.troubles() }
     }
 
     /// The answer of `/cluster`.

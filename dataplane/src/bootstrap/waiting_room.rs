@@ -37,7 +37,7 @@ impl WaitingRoom {
         let reason = Arc::new(Mutex::new(reason));
         let leave = CancellationToken::new();
         let routes = axum::Router::new()
-            .route(contract::HEALTHZ, get(async || Json(Readiness { ok: true, reasons: Vec::new() })))
+            .route(contract::HEALTHZ, get(async || Json(Readiness { ok: true, ..Readiness::default() })))
             .route(contract::READYZ, get(readyz))
             .fallback(starting)
             .with_state(reason.clone());
@@ -68,7 +68,7 @@ impl Drop for WaitingRoom {
 
 async fn readyz(State(reason): State<Arc<Mutex<String>>>) -> (StatusCode, Json<Readiness>) {
     let reasons = vec![reason.lock().clone()];
-    (StatusCode::SERVICE_UNAVAILABLE, Json(Readiness { ok: false, reasons }))
+    (StatusCode::SERVICE_UNAVAILABLE, Json(Readiness { reasons, ..Readiness::default() }))
 }
 
 async fn starting(

@@ -52,7 +52,7 @@ fn finish(routes: Router<Arc<App>>, app: Arc<App>) -> Router {
 }
 
 async fn healthz() -> Response {
-    json(StatusCode::OK, &Readiness { ok: true, reasons: Vec::new() })
+    json(StatusCode::OK, &Readiness { ok: true, ..Readiness::default() })
 }
 
 async fn readyz(State(app): State<Arc<App>>) -> Response {

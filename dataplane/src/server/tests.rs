@@ -150,11 +150,28 @@ async fn the_metrics_have_the_promised_names_and_move() {
         ("grepzilla_search_seconds_count", 1.0),
         ("grepzilla_metadata_connected", 1.0),
         ("grepzilla_ring_version", 1.0),
+        ("flush_duration_ms_count", 0.0),
+        ("manifest_publish_total{status=\"ok\"}", 0.0),
+        ("manifest_publish_total{status=\"unavailable\"}", 0.0),
+        ("manifest_publish_total{status=\"overtaken\"}", 0.0),
+        ("grepzilla_merge_seconds_count", 0.0),
+        ("grepzilla_merge_bytes_total", 0.0),
+        ("grepzilla_segments", 0.0),
+        ("grepzilla_segment_bytes", 0.0),
+        ("grepzilla_segment_read_errors_total", 0.0),
+        ("grepzilla_superseded_documents", 0.0),
+        ("grepzilla_idempotency_keys", 0.0),
+        ("grepzilla_cache_hits_total", 0.0),
+        ("grepzilla_cache_misses_total", 0.0),
+        ("grepzilla_cache_bytes", 0.0),
+        ("grepzilla_document_requests_total{operation=\"get\",status=\"200\"}", 0.0),
+        ("grepzilla_document_requests_total{operation=\"delete\",status=\"200\"}", 0.0),
     ] {
         assert_eq!(value(name), expected, "{name}");
     }
     for name in [
         "wal_bytes_total",
+        "grepzilla_cache_bytes_max",
         "hot_mem_size",
         "hot_oldest_ts",
         "grepzilla_ingest_bytes_total",

@@ -45,7 +45,8 @@ struct Maintenance {
 #[derive(Debug)]
 pub(super) struct RunningMaintenance {
     stop: CancellationToken,
-    task: JoinHandle<()>,
+    /// `None`: it has ended by itself.
+    task: Option<JoinHandle<()>>,
 }
 
 impl RunningMaintenance {
@@ -60,14 +61,22 @@ impl RunningMaintenance {
             board: leader.publishing.clone(),
             stop: stop.clone(),
         };
-        RunningMaintenance { stop, task: tokio::spawn(maintenance.run()) }
+        RunningMaintenance { stop, task: Some(tokio::spawn(maintenance.run())) }
     }
 
     /// Ends it. A flush that has begun is finished, a merge is given up; then nothing uses the log any more.
-    pub(super) async fn end(self) {
+    pub(super) async fn end(mut self) {
         self.stop.cancel();
-        if let Err(error) = self.task.await {
-            std::panic::resume_unwind(error.into_panic());
+        self.ended().await;
+    }
+
+    /// Resolves when it has ended; before [`RunningMaintenance::end`] only a bug ends it, whose panic has been logged.
+    pub(super) async fn ended(&mut self) {
+        if let Some(task) = &mut self.task {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "the maintenance of a shard panicked");
+            }
+            self.task = None;
         }
     }
 }

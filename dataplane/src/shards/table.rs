@@ -95,6 +95,15 @@ impl ShardTable {
         }
     }
 
+    /// Why shards that were opened or given up do not serve everything: sentences.
+    pub(crate) fn troubles(&self) -> Vec<String> {
+        let trouble = |local: &LocalShard| match local {
+            LocalShard::Leading(_) | LocalShard::Opening { .. } => None,
+            LocalShard::ReadOnly { reason, .. } | LocalShard::Blocked { reason } => Some(reason.clone()),
+        };
+        self.shards.read().values().filter_map(trouble).collect()
+    }
+
     /// What the first opening of shards still waits for: a sentence. `None`: each has been opened or was given up for now.
     pub(crate) fn unsettled(&self) -> Option<String> {
         let shards = self.shards.read();

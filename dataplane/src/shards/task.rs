@@ -116,12 +116,13 @@ impl ShardTask {
         }
         let epoch = self.claim_however_often(log).await;
         let leader = LeaderShard { shard: self.shard, epoch, log: log.clone(), publishing: Arc::default() };
-        *maintenance = Some(RunningMaintenance::begin(self.context.clone(), &leader));
+        let running = maintenance.insert(RunningMaintenance::begin(self.context.clone(), &leader));
         self.show(LocalShard::Leading(Arc::new(leader)));
         self.context.registration.announce_leader(self.shard, epoch);
         tracing::info!(shard = %self.shard, %epoch, "leading the shard");
         tokio::select! {
             () = self.overtaken(epoch) => tracing::warn!(shard = %self.shard, %epoch, "another epoch has begun; stepping down"),
+            () = running.ended() => tracing::error!(shard = %self.shard, %epoch, "its maintenance has ended; opening the log again"),
             () = ended(log) => tracing::error!(shard = %self.shard, %epoch, "the log's thread has ended; opening it again"),
         }
     }

@@ -6,12 +6,15 @@ use grepzilla_model::{ClusterUuid, Epoch, NodeName, SeqNo, ShardId};
 use serde::{Deserialize, Serialize};
 
 /// The answer of `/healthz` (always `ok: true`) and `/readyz`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Readiness {
     /// Whether traffic is welcome.
     pub ok: bool,
     /// If not, what it waits for: sentences.
     pub reasons: Vec<String>,
+    /// What is not as it should be and does not keep the node from serving, such as a shard that cannot be written: sentences.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// The answer of `/cluster`.

@@ -177,6 +177,66 @@ async fn a_repeat_is_known_after_a_kill_and_after_its_batch_has_left_the_log() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn merges_change_nothing_that_a_search_sees() {
+    let mut node = NodeProcess::start_alone_with(&json!({ "storage": { "flush_bytes": 1 << 10 } }));
+    let has_merged = |node: &NodeProcess, shard: &str| {
+        node.log().iter().any(|line| line["message"] == "merged segments" && line["shard"] == shard)
+    };
+    let (mut written, mut token) = (0, Value::Null);
+    let merging = async || {
+        if has_merged(&node, "0") && has_merged(&node, "1") {
+            return Ok(());
+        }
+        token = write(&node, written, BATCH).await;
+        // An older version of one document of the batch before.
+        let newer = json!([{ "_id": format!("d{}", written.saturating_sub(1)), "text": "tenth filler again" }]);
+        node.answer(node.request("POST", "/ingest").json(&newer)).await;
+        written += BATCH;
+        assert_eq!(count(&node, "filler").await, (written, false));
+        Err(json!(written))
+    };
+    eventually("nothing is merged", merging).await;
+    published(&node, &token).await;
+    let again = count(&node, "again").await;
+    assert_eq!((count(&node, "filler").await, again.0 > 1), ((written, false), true));
+    node.kill();
+    node.restart();
+    assert_eq!((count(&node, "filler").await, count(&node, "again").await), ((written, false), again));
+    let folder = node.data().join("shards/0/segments");
+    let files = std::fs::read_dir(&folder).expect("reads").filter_map(Result::ok);
+    let segments = files.filter(|file| file.file_name().to_string_lossy().ends_with(".seg")).count();
+    let named = manifest(&node, &json!(0)).await["segments"].as_array().map_or(0, Vec::len);
+    assert!(segments >= named && named > 0, "{segments} files, {named} named");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_segment_that_is_damaged_is_named_and_the_other_shard_goes_on() {
+    let mut node = NodeProcess::start_alone_with(&small_segments());
+    let written = write(&node, 0, 1_000).await;
+    let of_first = published(&node, &written).await.into_iter().find(|manifest| manifest["shard"] == 0);
+    let name = of_first.expect("of shard 0")["segments"][0]["name"].as_str().expect("a name").to_owned();
+    assert_eq!(node.terminate().await.code(), Some(0));
+    let path = node.data().join(format!("shards/0/segments/{name}.seg"));
+    let mut bytes = std::fs::read(&path).expect("reads the segment");
+    let place = bytes.len() - 5;
+    bytes[place] ^= 1;
+    std::fs::write(&path, bytes).expect("writes the segment");
+
+    node.restart();
+    let (status, ready) = node.answer(node.request("GET", "/readyz")).await;
+    assert_eq!((status, &ready["ok"]), (StatusCode::OK, &json!(true)), "{ready}");
+    assert!(ready["notes"][0].as_str().is_some_and(|note| note.contains(&name)), "{ready}");
+    assert!(node.log().iter().any(|line| line["level"] == "ERROR" && line.to_string().contains(&name)));
+    let (found, _) = count(&node, "filler").await;
+    assert!((1..1_000).contains(&found), "{found}: what is left is shown");
+    let ids: Value = (0..50).map(|number| json!({ "_id": format!("n{number}"), "text": "new" })).collect();
+    let (status, answer) = node.answer(node.request("POST", "/ingest").json(&ids)).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{answer}");
+    assert!(answer["appended"].as_u64().is_some_and(|appended| (1..50).contains(&appended)), "{answer}");
+    assert_eq!(count(&node, "new").await.0, answer["appended"].as_u64().expect("a number"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn etcd_that_is_away_delays_publishing_and_nothing_else() {
     let mut etcd = Etcd::start().await;
     etcd.write_ring(1, 2).await;
