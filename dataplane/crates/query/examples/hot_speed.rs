@@ -1,9 +1,11 @@
-//! How fast the hot tier takes documents in and answers, on one core and on documents of one's own.
+//! How fast the hot tier takes documents in, by processor time, and answers, by the clock: on one core and on documents of one's own.
 //!
 //! `cargo run --release -p grepzilla-query --example hot_speed -- FILE.jsonl [PATTERN...]`; a pattern is `re:...` for a regular expression,
 //! else a wildcard.
 
 use std::error::Error;
+use std::hint::black_box;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use grepzilla_model::document::{Document, DocumentLimits};
@@ -12,6 +14,7 @@ use grepzilla_query::{
     Aggregations, CompiledQuery, LeafAnswer, LeafRequest, Node, Order, Pattern, Query, TimeRange, compile, search,
 };
 use grepzilla_storage::View;
+use grepzilla_storage::block::{Block, BlockBuilder, CodeLists, Codes, ColumnNo, Columns, Unit, UnitLayout};
 use grepzilla_storage::hot::{HotOptions, HotTier};
 
 const BATCH: usize = 500;
@@ -23,28 +26,82 @@ fn main() -> Result<(), Box<dyn Error>> {
     let text = std::fs::read_to_string(path)?;
     let bytes = text.len() as f64 / 1e6;
 
-    let started = Instant::now();
+    let started = processor_time()?;
     let records: Vec<Record> = text.lines().filter_map(record).collect();
-    let parsed = started.elapsed();
+    let parsed = processor_time()? - started;
     let documents = records.len();
     println!("{documents} documents, {bytes:.0} MB");
     println!("checked in  {:.0} MB/s", bytes / parsed.as_secs_f64());
 
     let tier = HotTier::new(ShardId(0), HotOptions::default());
-    let started = Instant::now();
+    let started = processor_time()?;
     for (number, batch) in records.chunks(BATCH).enumerate() {
         tier.insert(Epoch(1), SeqNo((number * BATCH) as u64 + 1), TimeNs(0), batch.to_vec());
     }
-    let inserted = started.elapsed();
+    let inserted = processor_time()? - started;
     println!("inserted at {:.0} MB/s", bytes / inserted.as_secs_f64());
     let stats = tier.stats();
     println!("in memory   {:.2} of raw, {} sealed blocks", stats.bytes as f64 / 1e6 / bytes, stats.sealed_blocks);
 
     let view = View::from(tier.view());
+    let blocks = view.sealed();
+    println!("moved at    {:.0} MB/s, from block to block by code", bytes / taken(|| moved(blocks))?.as_secs_f64());
+    println!("put together at {:.0} MB/s", bytes / taken(|| put_together(blocks))?.as_secs_f64());
+    println!("parts checked at {:.0} MB/s", bytes / taken(|| checked(blocks))?.as_secs_f64());
     for pattern in arguments {
         ask(&view, &pattern)?;
     }
     Ok(())
+}
+
+/// Puts the documents of all blocks into larger ones, as a merge does.
+fn moved(blocks: &[Block]) -> Result<(), Box<dyn Error>> {
+    let mut builder = BlockBuilder::new(UnitLayout::Split { own_unit_bytes: 16 << 10 });
+    for block in blocks {
+        for document in 0..block.document_count() {
+            builder.add_from(block, document)?;
+        }
+        if builder.source_bytes() > 512 << 10 {
+            black_box(builder.finish(block.index()));
+        }
+    }
+    Ok(())
+}
+
+fn put_together(blocks: &[Block]) -> Result<(), Box<dyn Error>> {
+    for block in blocks {
+        let mut sources = block.sources()?;
+        (0..block.document_count()).for_each(|document| drop(black_box(sources.source(document))));
+    }
+    Ok(())
+}
+
+/// Makes the parts of all blocks anew, as reading a segment does behind decompression.
+fn checked(blocks: &[Block]) -> Result<(), Box<dyn Error>> {
+    for block in blocks {
+        let (columns, codes) = (block.columns()?, block.codes()?);
+        let described: Vec<_> = (0..columns.len() as u32).map(|column| columns.column(ColumnNo(column))).collect();
+        let columns = Columns::new(Arc::clone(columns.shapes()), &described, block.unit_count())?;
+        let mut lists = CodeLists::default();
+        (0..codes.lists().len()).for_each(|list| lists.push(codes.lists().get(list)));
+        black_box(Codes::new(&columns, codes.shapes().to_vec(), lists)?);
+        for unit in 0..block.unit_count() {
+            black_box(Unit::from_parts(block.unit(unit)?.written().to_vec(), columns.unit_group_len(unit))?);
+        }
+    }
+    Ok(())
+}
+
+fn taken(work: impl FnOnce() -> Result<(), Box<dyn Error>>) -> Result<Duration, Box<dyn Error>> {
+    let started = processor_time()?;
+    work()?;
+    Ok(processor_time()? - started)
+}
+
+/// What this thread has had of a processor: on a machine with other work it says more than the clock.
+fn processor_time() -> Result<Duration, Box<dyn Error>> {
+    let told = std::fs::read_to_string("/proc/thread-self/schedstat")?;
+    Ok(Duration::from_nanos(told.split(' ').next().ok_or("no time in schedstat")?.parse()?))
 }
 
 fn record(line: &str) -> Option<Record> {

@@ -54,7 +54,7 @@ pub(super) fn unicode_escape(escape: &[u8]) -> Option<(Option<char>, usize)> {
 
 /// The text of a checked string without its quotes.
 pub(super) fn unescaped(raw: &str) -> Cow<'_, str> {
-    if !raw.contains('\\') {
+    if backslash(raw.as_bytes()).is_none() {
         return Cow::Borrowed(raw);
     }
     let mut text = String::with_capacity(raw.len());
@@ -65,7 +65,7 @@ pub(super) fn unescaped(raw: &str) -> Cow<'_, str> {
 /// Appends the text of a checked string without its quotes. A lone surrogate, and an escape that is none, gives U+FFFD.
 pub(super) fn unescape_into(raw: &str, text: &mut String) {
     let mut rest = raw;
-    while let Some(backslash) = rest.find('\\') {
+    while let Some(backslash) = backslash(rest.as_bytes()) {
         text.push_str(&rest[..backslash]);
         let escape = &rest.as_bytes()[backslash..];
         let (character, taken) = match escape.get(1) {
@@ -77,6 +77,15 @@ pub(super) fn unescape_into(raw: &str, text: &mut String) {
         rest = &rest[backslash + taken..];
     }
     text.push_str(rest);
+}
+
+/// The first backslash of a string's text, in which it is the only byte that stops when the text is checked.
+fn backslash(text: &[u8]) -> Option<usize> {
+    let mut at = string_stop(text, 0);
+    while text.get(at).is_some_and(|byte| *byte != b'\\') {
+        at = string_stop(text, at + 1);
+    }
+    (at < text.len()).then_some(at)
 }
 
 /// The character of an escape of one letter.

@@ -82,23 +82,21 @@ impl Gather {
     }
 
     /// Takes the values of the next document in, one for each hole of the shape at a place.
-    pub(super) fn add<'a>(&mut self, place: u32, leaves: impl Iterator<Item = &'a [u8]>) {
-        self.document_shapes.push(place);
-        for (hole, text) in leaves.enumerate() {
-            let column = self.shapes[place as usize].columns[hole];
-            let value = self.value_number(column, text);
-            self.columns[column as usize].occurrences.push(value);
-        }
+    pub(super) fn add<'a>(&mut self, place: u32, mut leaves: impl Iterator<Item = &'a [u8]>) {
+        self.add_by(place, |gather, column| {
+            gather.value_number(column, leaves.next().expect("a document has a value for each hole"))
+        });
     }
 
-    /// The same of values whose numbers are known.
-    pub(super) fn add_known(&mut self, place: u32, mut value_of: impl FnMut(&mut Gather, u32) -> u32) {
+    /// The same of values whose numbers are given for each hole's column.
+    pub(super) fn add_by(&mut self, place: u32, mut value_of: impl FnMut(&mut Gather, u32) -> u32) {
         self.document_shapes.push(place);
-        for hole in 0..self.shapes[place as usize].columns.len() {
-            let column = self.shapes[place as usize].columns[hole];
-            let value = value_of(self, column);
-            self.columns[column as usize].occurrences.push(value);
+        let shapes = std::mem::take(&mut self.shapes);
+        for column in &shapes[place as usize].columns {
+            let value = value_of(self, *column);
+            self.columns[*column as usize].occurrences.push(value);
         }
+        self.shapes = shapes;
     }
 
     /// The number of a value of a column.
@@ -189,7 +187,7 @@ impl Gather {
 
     fn group_of(&mut self, text: &[u8]) -> usize {
         if text.is_ascii() {
-            return group(true, text.iter().any(u8::is_ascii_uppercase));
+            return group(true, has_ascii_uppercase(text));
         }
         self.folding.clear();
         fold_into(std::str::from_utf8(text).expect("values are text"), &mut self.folding);
@@ -204,6 +202,13 @@ fn set(list: &mut Vec<u32>, position: u32, entry: u32) {
         list.resize(position + 1, NONE);
     }
     list[position] = entry;
+}
+
+/// Looks at many bytes at once, which `any` does not.
+fn has_ascii_uppercase(text: &[u8]) -> bool {
+    let in_chunk = |chunk: &[u8]| chunk.iter().fold(false, |found, byte| found | byte.is_ascii_uppercase());
+    let (chunks, rest) = text.as_chunks::<16>();
+    chunks.iter().any(|chunk| in_chunk(chunk)) || in_chunk(rest)
 }
 
 fn hash_of(hasher: &RandomState, column: u32, text: &[u8]) -> u64 {

@@ -64,7 +64,7 @@ impl Incoming {
             (shape, bytes_besides_values(skeleton))
         });
         let place = gather.place_of(shape, shapes.table());
-        gather.add_known(place, |gather, other| {
+        gather.add_by(place, |gather, other| {
             let (column, code) = self.cursor.next();
             let number = self.columns.number(column, code);
             let text = self.units[self.columns.unit_of(column)].value(number);

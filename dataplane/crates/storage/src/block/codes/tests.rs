@@ -7,7 +7,8 @@ use crate::block::{Column, PathNo, ShapeTable};
 
 #[test]
 fn a_list_gives_its_codes_in_the_narrowest_form() {
-    let cases: [(Vec<u32>, u32, fn(&CodeList<'_>) -> bool); 6] = [
+    type HasForm = fn(&CodeList<'_>) -> bool;
+    let cases: [(Vec<u32>, u32, HasForm); 6] = [
         (vec![0; 9], 1, |list| matches!(list, CodeList::Constant { count: 9 })),
         ((0..300).collect(), 300, |list| matches!(list, CodeList::InOrder { count: 300 })),
         (vec![3, 0, 255, 3, 1], 256, |list| matches!(list, CodeList::Narrow(_))),
