@@ -176,7 +176,7 @@ impl Gathered {
         self.failed.extract_if(.., |failed| failed.code == code).collect()
     }
 
-    /// A position that is lost is the request's failure, not the shard's; everything else gets its outward name.
+    /// A position that is lost, or an answer of nobody, is the request's failure; everything else is a shard's and gets its outward name.
     fn settle(&mut self, search: &Search) -> Result<(), Failure> {
         if let Some(lost) = self.failed.iter().find(|failed| failed.code == WRITE_LOST) {
             let details = json!({ "shard": lost.shard });
@@ -190,6 +190,14 @@ impl Gathered {
             failed.code = "no_leader".to_owned();
         }
         self.failed.sort_by_key(|failed| failed.shard);
+        if self.found.is_empty()
+            && let Some(first) = self.failed.first()
+        {
+            // An empty page would pass for an answer.
+            let message = format!("no shard has answered; shard {}: {}", first.shard, first.message);
+            let failure = Failure::unavailable("no_shard_answered", message);
+            return Err(failure.details(json!({ "failed_shards": self.failed })));
+        }
         Ok(())
     }
 

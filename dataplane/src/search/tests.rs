@@ -264,8 +264,9 @@ async fn a_log_that_may_only_be_read_answers_as_stale_and_not_at_all_where_a_lea
     cluster.nodes[0].table.set(ShardId(0), LocalShard::ReadOnly { shard: Arc::clone(&shard), reason });
     let (_, answer) = cluster.search(0, &json!({"contains": "needle"})).await;
     assert_eq!((numbers(&answer), &answer["stale_read"]), (vec![2, 1, 0], &json!(true)));
-    let (_, answer) = cluster.search(0, &json!({"contains": "needle", "require_primary": true})).await;
-    assert_eq!((numbers(&answer), &answer["failed_shards"][0]["code"]), (vec![], &json!("no_leader")), "{answer}");
+    let (status, answer) = cluster.search(0, &json!({"contains": "needle", "require_primary": true})).await;
+    assert_eq!((status, &answer["error"]["code"]), (StatusCode::SERVICE_UNAVAILABLE, &json!("no_shard_answered")));
+    assert_eq!(answer["error"]["details"]["failed_shards"][0]["code"], "no_leader", "{answer}");
 }
 
 #[tokio::test]
