@@ -2,6 +2,7 @@
 
 mod alone;
 mod in_cluster;
+mod killed;
 mod segments;
 
 use std::time::{Duration, Instant};

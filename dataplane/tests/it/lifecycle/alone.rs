@@ -1,22 +1,10 @@
 //! A node that is alone.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
-
 use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::{count, documents};
 use crate::process::NodeProcess;
-
-/// Rounds of loading and killing.
-const ROUNDS: u64 = 4;
-/// Clients that write at the same time.
-const WRITERS: u64 = 4;
-/// Documents of one request.
-const BATCH: u64 = 10;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_process_on_the_same_folder_is_refused_and_the_first_one_goes_on() {
@@ -67,81 +55,4 @@ async fn sigterm_exits_with_0_and_a_restart_brings_everything_back() {
 
 fn shards(cluster: &Value) -> &[Value] {
     cluster["shards"].as_array().expect("shards")
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn sigkill_under_load_loses_nothing_that_was_acknowledged_and_nothing_is_there_twice() {
-    let seed: u64 = rand::random();
-    println!("seed {seed}");
-    let mut node = NodeProcess::start_alone(2);
-    let mut acknowledged = Vec::new();
-    let mut sent = 0;
-    for round in 0..ROUNDS {
-        let stop = Arc::new(AtomicBool::new(false));
-        let writers: Vec<_> = (0..WRITERS)
-            .map(|writer| {
-                tokio::spawn(write_until_it_fails(
-                    node.request("POST", "/ingest"),
-                    format!("r{round}w{writer}"),
-                    stop.clone(),
-                ))
-            })
-            .collect();
-        tokio::time::sleep(Duration::from_millis(200 + (seed >> (8 * round)) % 700)).await;
-        node.kill();
-        stop.store(true, Ordering::Relaxed);
-        for writer in writers {
-            let wrote = writer.await.expect("a writer ends");
-            acknowledged.extend(wrote.acknowledged);
-            sent += wrote.sent;
-        }
-        node.restart();
-        let found = everything(&node).await;
-        for document in &acknowledged {
-            assert_eq!(found.get(document), Some(&1), "{document} was acknowledged, seed {seed}, round {round}");
-        }
-        assert!(found.values().all(|times| *times == 1), "something is there twice, seed {seed}, round {round}");
-        assert!(found.len() as u64 <= sent, "there is more than was sent, seed {seed}, round {round}");
-    }
-    assert!(acknowledged.len() as u64 >= ROUNDS * WRITERS * BATCH, "only {} were acknowledged", acknowledged.len());
-}
-
-struct Wrote {
-    acknowledged: Vec<String>,
-    sent: u64,
-}
-
-/// Writes batches of documents, each with a text of its own, until an answer does not come.
-async fn write_until_it_fails(request: reqwest::RequestBuilder, name: String, stop: Arc<AtomicBool>) -> Wrote {
-    let mut wrote = Wrote { acknowledged: Vec::new(), sent: 0 };
-    while !stop.load(Ordering::Relaxed) {
-        let texts: Vec<String> = (wrote.sent..wrote.sent + BATCH).map(|n| format!("{name}n{n}e")).collect();
-        wrote.sent += BATCH;
-        let batch: Value = texts.iter().map(|text| json!({ "text": text })).collect();
-        let request = request.try_clone().expect("a request without a body");
-        let Ok(answer) = request.json(&batch).send().await else { break };
-        if answer.status() == StatusCode::OK && answer.bytes().await.is_ok() {
-            wrote.acknowledged.extend(texts);
-        }
-    }
-    wrote
-}
-
-/// How often each text is there: all pages of a search that every document matches.
-async fn everything(node: &NodeProcess) -> BTreeMap<String, usize> {
-    let mut found = BTreeMap::new();
-    let mut cursor = Value::Null;
-    loop {
-        let search = json!({"regex": "^r[0-9]+w[0-9]+n[0-9]+e$", "page": {"size": 1000, "cursor": cursor}});
-        let (status, answer) = node.answer(node.request("POST", "/search").json(&search)).await;
-        assert_eq!((status, &answer["partial"]), (StatusCode::OK, &json!(false)), "{answer}");
-        for hit in answer["hits"].as_array().expect("hits") {
-            let text = hit["source"]["text"].as_str().expect("a text").to_owned();
-            *found.entry(text).or_insert(0) += 1;
-        }
-        cursor = answer["cursor"].clone();
-        if cursor.is_null() {
-            return found;
-        }
-    }
 }
