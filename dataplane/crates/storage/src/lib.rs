@@ -27,6 +27,7 @@ pub mod wal;
 pub use cache::{BlockCache, CacheStats};
 pub use error::{AppendError, Corruption, MaintenanceError, OpenError, ReadError};
 pub use shard::{
-    Appended, Flushed, FsyncMode, MaintenanceStats, Merged, Positions, ReplayStats, Shard, ShardOptions, ShardStats,
+    Appended, Flushed, FsyncMode, MaintenanceStats, Merged, Positions, ReplayStats, Retained, Shard, ShardOptions,
+    ShardStats,
 };
 pub use view::{StoredDocument, View};

@@ -43,7 +43,7 @@ use maintenance::{Maintenance, open_segments};
 use queue::{Queue, Request, WaitingBatch};
 
 pub(crate) use list::SegmentList;
-pub use maintenance::{Flushed, MaintenanceStats, Merged};
+pub use maintenance::{Flushed, MaintenanceStats, Merged, Retained};
 pub use options::{FsyncMode, ShardOptions};
 pub use state::{Positions, ReplayStats, ShardStats};
 
@@ -256,6 +256,12 @@ impl Shard {
     pub fn merge(&self, stop: &AtomicBool) -> Result<Option<Merged>, MaintenanceError> {
         let positions = self.positions();
         self.maintenance.merge(positions.epoch, positions.committed, stop)
+    }
+
+    /// Drops the oldest segments as far as the options say. `None`: there is nothing to drop. What is gone is gone from all
+    /// later views; it lasts when it has been published.
+    pub fn retain(&self, now: TimeNs) -> Result<Option<Retained>, MaintenanceError> {
+        self.maintenance.retain(now)
     }
 
     /// What is to be published next: what is shown, as the generation after the published one. `None`: it is published, or

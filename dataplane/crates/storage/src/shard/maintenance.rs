@@ -11,6 +11,7 @@ mod files;
 mod flush;
 mod merge;
 mod publish;
+mod retention;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -56,6 +57,17 @@ pub struct Merged {
     pub bytes: u64,
     /// How long it took.
     pub took: Duration,
+}
+
+/// What retention has dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retained {
+    /// How many segments.
+    pub segments: usize,
+    /// The documents in them.
+    pub documents: u64,
+    /// Everything up to this position is gone.
+    pub base: SeqNo,
 }
 
 /// What maintenance has done since the shard was opened, and what there is.

@@ -36,6 +36,10 @@ pub struct ShardOptions {
     pub merged_block_bytes: u64,
     /// How long a cursor can be continued: a version that was superseded more recently is kept. Default 10 minutes.
     pub cursor_ttl: Duration,
+    /// Documents that were received so long ago may go, when all of their segment are that old. Default: never.
+    pub retention_age: Option<Duration>,
+    /// The oldest segments go while the files of all segments take more bytes than this. Default: never.
+    pub retention_bytes: Option<u64>,
     /// How segments are written.
     pub segment: SegmentOptions,
     /// Where parts of segments are kept in memory; shared by all shards of a node.
@@ -58,6 +62,8 @@ impl Default for ShardOptions {
             merged_bytes_max: 1 << 30,
             merged_block_bytes: 512 << 10,
             cursor_ttl: Duration::from_secs(600),
+            retention_age: None,
+            retention_bytes: None,
             segment: SegmentOptions::default(),
             cache: Arc::default(),
             hot: HotOptions::default(),

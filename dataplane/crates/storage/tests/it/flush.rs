@@ -197,3 +197,42 @@ fn the_hot_tier_asks_to_be_flushed_when_it_is_large_or_old() {
     shard.flush().expect("flushed").expect("there was something");
     assert!(!shard.wants_flush(TimeNs(i64::MAX)));
 }
+
+#[test]
+fn retention_drops_the_oldest_segments_by_age_and_by_bytes_and_a_restart_does_not_bring_them_back() {
+    let (machine, mut store) = (Machine::new(1), Store::default());
+    let day = Duration::from_secs(86_400);
+    let by_age = ShardOptions { retention_age: Some(day), cursor_ttl: Duration::from_secs(60), ..options() };
+    let shard = store.lead(machine.boot(), by_age.clone());
+    for hour in 0..4 {
+        let received = TimeNs(hour * 3_600_000_000_000);
+        append(&shard, Batch { received, ..batch([hour.unsigned_abs()], 300) }).expect("taken");
+        shard.flush().expect("flushed").expect("there was something");
+    }
+    store.publish(&shard);
+    let before = shard.view();
+    let day_and_hour = TimeNs((25 * 3_600 + 60) * 1_000_000_000);
+    assert_eq!(shard.retain(TimeNs(0)).expect("nothing"), None);
+    let retained = shard.retain(day_and_hour).expect("dropped").expect("one");
+    assert_eq!(
+        (retained.segments, retained.documents, retained.base),
+        (1, 1, SeqNo(2)),
+        "the second is just old enough"
+    );
+    assert_eq!((shard.view().base(), documents(&shard.view()).len(), documents(&before).len()), (SeqNo(2), 3, 4));
+    assert_eq!(names(&machine, ".seg").len(), 4, "until it is published");
+    store.publish(&shard);
+    assert_eq!(names(&machine, ".seg").len(), 3);
+    drop(shard);
+    let bytes = store.manifest.as_ref().expect("published").segment_bytes();
+    let by_bytes = ShardOptions { retention_bytes: Some(bytes - 1), ..options() };
+    let shard = store.lead(machine.boot(), by_bytes);
+    assert_eq!(documents(&shard.view()).len(), 3);
+    assert_eq!(shard.retain(TimeNs(0)).expect("dropped").expect("one").segments, 1);
+    assert_eq!(shard.retain(TimeNs(0)).expect("enough"), None);
+    store.publish(&shard);
+    machine.power_loss();
+    let shard = store.lead(machine.boot(), options());
+    assert_eq!((shard.view().base(), documents(&shard.view()).len()), (SeqNo(3), 2));
+    append(&shard, batch([9], 10)).expect("taken");
+}

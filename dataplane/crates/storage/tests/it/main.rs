@@ -9,5 +9,6 @@ mod flush;
 mod full;
 mod group;
 mod idempotency;
+mod matrix;
 mod trace;
 mod versions;

@@ -11,6 +11,9 @@ const KIND_WORDS: usize = KIND as usize / 64;
 /// Words for keys of one and two bytes.
 const SHORT_WORDS: usize = (KEYS_END - 2 * KIND).div_ceil(64) as usize;
 
+/// How many keys of one and two bytes there are.
+const SHORT_KEYS: usize = (1 << 16) + (1 << 8);
+
 /// What is cleared word by word up to this many keys, and as a whole beyond.
 const SINGLY_CLEARED_MAX: usize = 1 << 17;
 
@@ -100,7 +103,8 @@ impl GramCollector {
 
     /// The shorter grams that begin the ones of three bytes, and of two.
     fn add_beginnings(&mut self) {
-        self.make_room(2 * SHORT_WORDS * 64);
+        // As many as there are, and a place for one that was seen before.
+        self.make_room(SHORT_KEYS + 1);
         let (mut place, mut end) = (0, self.key_count);
         while place < end {
             let key = self.keys[place];

@@ -31,12 +31,14 @@ impl Maintenance {
             return Ok(None);
         }
         let entry = self.write_cut(&cut, flushed.plus(1))?;
+        // Should it not come to be shown, it goes with the next ones.
+        work.retired.push(entry.name.file_name());
         let segment = self.open_segment(&entry)?;
         let mut segments = self.with_deletes(list.live(), cut.upto)?;
+        segments.push(self.new_segment(segment, entry.clone(), cut.upto)?);
         for (new, old) in segments.iter().zip(list.live()) {
             work.retire_deletes(&old.entry, &new.entry);
         }
-        segments.push(self.new_segment(segment, entry.clone(), cut.upto)?);
         self.contents.show(list.base(), cut.upto, segments, &[]);
         drop(work);
 

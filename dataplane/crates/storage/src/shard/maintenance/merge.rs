@@ -35,15 +35,13 @@ impl Maintenance {
         let _merging = self.merging.lock();
         let Some(plan) = self.plan(epoch, committed)? else { return Ok(None) };
         let Some((entry, dropped)) = self.write_merged(&plan, stop)? else { return Ok(None) };
-        let segment = self.open_segment(&entry)?;
         let mut work = self.begin()?;
+        // Should it not come to be shown, it goes with the next ones.
+        work.retired.push(entry.name.file_name());
+        let segment = self.open_segment(&entry)?;
         let list = self.contents.list();
         let new = self.new_segment(segment, entry.clone(), list.flushed())?;
-        let Some(segments) = replaced(&list, &plan.inputs, new) else {
-            work.retired.push(entry.name.file_name());
-            self.remove_retired(&mut work);
-            return Ok(None);
-        };
+        let Some(segments) = replaced(&list, &plan.inputs, new) else { return Ok(None) };
         self.contents.show(list.base(), list.flushed(), segments, &dropped);
         for live in list.within(entry.name.first, entry.name.last) {
             work.retired.push(live.entry.name.file_name());
