@@ -1,6 +1,8 @@
 //! Payloads: what is written is read, drawn layouts, and bytes of any kind.
 
 use grepzilla_model::{Bucket, Epoch, SeqNo, TimeNs};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
 
 use super::*;
 use crate::block::{CodeList, CodeLists, Codes, ShapeInterner, ShapeNo, Stamps};
@@ -95,4 +97,38 @@ fn times_survive_whatever_lies_between_them() {
         let stamps = Stamps::new(times, seqs, vec![Bucket(0); 4], vec![(0, Epoch(1))]).expect("good stamps");
         assert_eq!(decode_stamps(&encode_stamps(&stamps)), Ok(stamps));
     }
+}
+
+/// Bytes of a good payload, some of them others, some cut off.
+fn mutated(good: &[u8], rng: &mut StdRng) -> Vec<u8> {
+    let mut bytes = good.to_vec();
+    for _ in 0..rng.random_range(1..4) {
+        let at = rng.random_range(0..bytes.len());
+        bytes[at] = rng.random();
+    }
+    let length = if rng.random_bool(0.2) { rng.random_range(0..=bytes.len()) } else { bytes.len() };
+    bytes.truncate(length);
+    bytes
+}
+
+#[test]
+fn payloads_of_any_bytes_give_errors_or_parts_and_never_panic() {
+    let seed: u64 = rand::random();
+    println!("seed {seed}");
+    let mut rng = StdRng::seed_from_u64(seed);
+    let columns = columns(table());
+    let times = [1_000, 4_000, 3_000].map(TimeNs).to_vec();
+    let seqs = [7, 8, 300].map(SeqNo).to_vec();
+    let stamps = Stamps::new(times, seqs, vec![Bucket(1); 3], vec![(0, Epoch(2))]).expect("good stamps");
+    let (shapes_bytes, stamps_bytes) = (encode_shapes(&table()), encode_stamps(&stamps));
+    let columns_bytes =
+        encode_columns(&column_numbers(&columns).map(|column| columns.column(column)).collect::<Vec<_>>());
+    let mut refused = 0;
+    for _ in 0..5_000 {
+        refused += u32::from(decode_shapes(&mutated(&shapes_bytes, &mut rng)).is_err());
+        refused += u32::from(decode_columns(&mutated(&columns_bytes, &mut rng), table(), 2).is_err());
+        refused += u32::from(decode_stamps(&mutated(&stamps_bytes, &mut rng)).is_err());
+        refused += u32::from(decode_unit(mutated(b"a\xFFb\xFFc\xFF", &mut rng), &columns, 1).is_err());
+    }
+    assert!(refused > 5_000, "{refused}");
 }

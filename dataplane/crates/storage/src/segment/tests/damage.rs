@@ -17,8 +17,10 @@ use crate::cache::BlockCache;
 use crate::disk::Disk;
 use crate::disk::twin::{Fault, Machine};
 use crate::segment::gram::GramKey;
+use crate::segment::ids::IdFilter;
 use crate::segment::layout::{self, FOOTER_BYTES, HEADER_BYTES};
-use crate::segment::{ExpectedSegment, OpenSegmentError, Segment, WriteSegmentError};
+use crate::segment::table::BlockTable;
+use crate::segment::{ExpectedSegment, OpenSegmentError, Section, Segment, WriteSegmentError};
 
 fn fresh() -> Machine {
     let machine = Machine::new(1);
@@ -247,4 +249,30 @@ fn a_full_disk_is_an_error_that_leaves_nothing_and_any_other_ends_the_process() 
         let died = write(&disk, &blocks).expect_err("a step failed");
         assert!(matches!(died, WriteSegmentError::Died(_)) && machine.died().is_some(), "step {step}: {died:?}");
     }
+}
+
+#[test]
+fn a_table_of_any_bytes_gives_an_error_or_a_table_and_never_panics() {
+    let machine = fresh();
+    let entry = write(&machine.boot(), &blocks(16, 2)).expect("written");
+    let good = machine.files()[&path(&entry)].clone();
+    let footer_bytes: [u8; FOOTER_BYTES] = good[good.len() - FOOTER_BYTES..].try_into().expect("a footer");
+    let footer = layout::Footer::decode(&footer_bytes, good.len() as u64).expect("as written");
+    let identity = identity(1, entry.name.last.0);
+    let section = |section| {
+        let place = footer.section(section);
+        good[place.offset as usize..place.end() as usize].to_vec()
+    };
+    let (table, ids) = (section(Section::BlockTable), section(Section::IdFilter));
+    let pages = footer.section(Section::Ids).length;
+    let mut refused = 0;
+    for at in 0..table.len().max(ids.len()) {
+        for byte in [0x00, 0x01, 0x7F, 0x80, 0xFF] {
+            let with = |bytes: &[u8]| bytes.iter().enumerate().map(|(n, b)| if n == at { byte } else { *b }).collect();
+            let (table, ids): (Vec<u8>, Vec<u8>) = (with(&table), with(&ids));
+            refused += u32::from(BlockTable::decode(&table, &identity, &footer).is_err());
+            refused += u32::from(IdFilter::decode(&ids, pages).is_err());
+        }
+    }
+    assert!(refused > 100, "{refused}");
 }
