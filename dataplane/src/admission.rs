@@ -32,8 +32,11 @@ pub(crate) use crate::admission::refusal::{RateScope, Refusal};
 #[derive(Debug)]
 pub(crate) struct Admission {
     pub(crate) disk: DiskSpace,
-    /// Room for bodies.
+    /// Room for the bodies of clients; of a node that is alone, for all.
     pub(crate) bodies: BodyBudget,
+    /// Room for what other nodes send, in a cluster: however many clients there are, what another node has let in finds
+    /// room here, or nodes that are all too busy would do work for each other in vain.
+    of_peers: Option<BodyBudget>,
     marks: Marks,
     rate: RateLimit,
     metrics: AdmissionMetrics,
@@ -44,9 +47,15 @@ impl Admission {
     pub(crate) fn new(config: &NodeConfig, metrics: AdmissionMetrics) -> Admission {
         let NodeConfig { admission, data, .. } = config;
         let AdmissionConfig { rate, in_flight_bytes_max, .. } = admission;
+        let bytes = usize::try_from(*in_flight_bytes_max).unwrap_or(usize::MAX);
+        let (bodies, of_peers) = match config.cluster {
+            Some(_) => (BodyBudget::new(bytes / 2), Some(BodyBudget::new(bytes / 2))),
+            None => (BodyBudget::new(bytes), None),
+        };
         Admission {
             disk: DiskSpace::new(PathBuf::from(data)),
-            bodies: BodyBudget::new(usize::try_from(*in_flight_bytes_max).unwrap_or(usize::MAX)),
+            bodies,
+            of_peers,
             marks: Marks::new(admission),
             rate: RateLimit::new(rate, Instant::now()),
             metrics,
@@ -75,6 +84,17 @@ impl Admission {
     pub(crate) fn at_the_log(&self, node: &Node, leader: &LeaderShard) -> Result<(), Refusal> {
         let decided = self.marks.at_the_log(node, leader, self.disk.free_bytes());
         decided.inspect_err(|refusal| self.metrics.refused(refusal))
+    }
+
+    /// Room for the bodies of other nodes.
+    pub(crate) fn peer_bodies(&self) -> &BodyBudget {
+        self.of_peers.as_ref().unwrap_or(&self.bodies)
+    }
+
+    /// What all bodies hold now, and what they can hold.
+    pub(crate) fn in_flight_bytes(&self) -> (usize, usize) {
+        let (used, max) = self.of_peers.as_ref().map_or((0, 0), |bodies| (bodies.used_bytes(), bodies.bytes_max()));
+        (self.bodies.used_bytes() + used, self.bodies.bytes_max() + max)
     }
 
     /// The marks as they are configured.

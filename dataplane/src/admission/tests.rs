@@ -2,7 +2,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures::future::join_all;
-use futures::stream;
+use futures::{StreamExt, stream};
 use grepzilla_api::config::{IndexConfig, RateConfig};
 use grepzilla_model::ShardId;
 use grepzilla_storage::disk::twin::Machine;
@@ -157,32 +157,34 @@ async fn a_log_that_finds_no_room_is_a_507_and_takes_documents_again_once_there_
     assert_eq!(cluster.count(0, "needle").await, taken + 1);
 }
 
+/// A body of one document with a needle, more than 200 KiB long, that ends when it is told to.
+fn slow_body(finished: oneshot::Receiver<()>) -> reqwest::Body {
+    let start = Bytes::from(format!(r#"[{{"a":"needle {}"#, "x".repeat(200 << 10)));
+    let end = async {
+        finished.await.expect("told to go on");
+        Ok(Bytes::from_static(b"\"}]"))
+    };
+    let start = async { Ok::<_, std::io::Error>(start) };
+    reqwest::Body::wrap_stream(stream::once(start).chain(stream::once(end)))
+}
+
+/// Waits until bodies hold so many bytes.
+async fn until_in_flight(cluster: &Cluster, bytes: u64) {
+    let started = Instant::now();
+    while metric(cluster, "grepzilla_in_flight_bytes").await < bytes as f64 {
+        assert!(started.elapsed() < Duration::from_secs(8), "the slow body arrives");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
 #[tokio::test]
 async fn requests_hold_their_room_until_they_are_answered_and_more_are_sent_away() {
     const ROOM: u64 = 256 << 10;
     let cluster = Cluster::start_with(1, 1, |config| config.admission.in_flight_bytes_max = ROOM).await;
-    let (finish, finished) = oneshot::channel::<()>();
-    let start = Bytes::from(format!(r#"[{{"a":"needle {}"#, "x".repeat(200 << 10)));
-    let pieces = stream::unfold((0, Some(finished)), move |(piece, mut finished)| {
-        let start = start.clone();
-        async move {
-            match piece {
-                0 => Some((Ok::<_, std::io::Error>(start), (1, finished))),
-                1 => {
-                    finished.take()?.await.expect("told to go on");
-                    Some((Ok(Bytes::from_static(b"\"}]")), (2, None)))
-                }
-                _ => None,
-            }
-        }
-    });
-    let slow = told(&cluster, "", reqwest::Body::wrap_stream(pieces));
+    let (finish, finished) = oneshot::channel();
+    let slow = told(&cluster, "", slow_body(finished));
     let others = async {
-        let started = Instant::now();
-        while metric(&cluster, "grepzilla_in_flight_bytes").await < ROOM as f64 {
-            assert!(started.elapsed() < Duration::from_secs(8), "the slow body arrives");
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        until_in_flight(&cluster, ROOM).await;
         let (status, seconds, body) = told(&cluster, "", BODY).await;
         assert_eq!((status, &body["error"]["code"]), (503, &json!("overloaded")), "{body}");
         assert!(seconds.is_some() && body["error"]["details"]["backlog_ms"].is_u64(), "{body}");
@@ -193,6 +195,30 @@ async fn requests_hold_their_room_until_they_are_answered_and_more_are_sent_away
     assert_eq!(told(&cluster, "", BODY).await.0, 200);
     assert_eq!(metric(&cluster, "grepzilla_in_flight_bytes").await, 0.0);
     assert_eq!(metric(&cluster, "grepzilla_in_flight_bytes_max").await, ROOM as f64);
+    assert_eq!(cluster.count(0, "needle").await, 2);
+}
+
+#[tokio::test]
+async fn what_another_node_has_let_in_finds_room_where_clients_have_taken_all_of_theirs() {
+    const ROOM: u64 = 512 << 10;
+    let cluster = Cluster::start_with(2, 2, |config| {
+        config.admission.in_flight_bytes_max = ROOM;
+        let cluster = json!({"root": "/root", "etcd": ["http://nowhere:1"]});
+        config.cluster = serde_json::from_value(cluster).expect("a cluster");
+    })
+    .await;
+    let (finish, finished) = oneshot::channel();
+    let slow = told(&cluster, "", slow_body(finished));
+    let others = async {
+        until_in_flight(&cluster, ROOM / 2).await;
+        assert_eq!(told(&cluster, "", BODY).await.0, 503, "no room for clients");
+        let document = json!([{"_id": id_on(0, 2), "a": "needle"}]).to_string();
+        let (status, answer) = cluster.ingest(1, "", document).await;
+        assert_eq!((status, &answer["shards"][0]["shard"]), (StatusCode::OK, &json!(0)), "{answer}");
+        finish.send(()).expect("the slow body waits");
+    };
+    let ((status, _, body), ()) = futures::join!(slow, others);
+    assert_eq!(status, 200, "{body}");
     assert_eq!(cluster.count(0, "needle").await, 2);
 }
 

@@ -358,3 +358,40 @@ async fn the_same_batch_at_the_same_time_enters_once() {
             .all(|(status, answer)| *status == StatusCode::OK && answer["segment"] == answers[0].1["segment"])
     );
 }
+
+#[tokio::test]
+async fn the_limits_of_the_design_hold_on_both_sides_and_so_do_the_highest_that_can_be_configured() {
+    let cluster = Cluster::start_with(1, 1, |config| {
+        (config.ingest.body_bytes_max, config.ingest.queue_bytes_max) = (15 << 20, 64 << 20);
+        let largest = json!({"document_bytes_max": 8 << 20, "value_bytes_max": 8 << 20, "leaves_max": 65_535,
+            "depth_max": 128});
+        config.indexes.insert("large".to_owned(), serde_json::from_value(largest).expect("an index"));
+    })
+    .await;
+    let text = |bytes: usize| format!(r#"{{"a":"{}"}}"#, "x".repeat(bytes));
+    let whole = |bytes: usize| {
+        let values = vec![format!("\"{}\"", "x".repeat(65_533)); bytes / (64 << 10) - 1].join(",");
+        let left = bytes - values.len() - 11;
+        format!(r#"{{"a":[{values},"{}"]}}"#, "x".repeat(left))
+    };
+    let leaves = |leaves: usize| format!(r#"{{"a":[{}]}}"#, vec!["1"; leaves].join(","));
+    let deep = |depth: usize| format!("{}1{}", r#"{"a":"#.repeat(depth), "}".repeat(depth));
+    for (index, fits, beyond, code) in [
+        ("main", text(256 << 10), text((256 << 10) + 1), "value_too_long"),
+        ("main", whole(1 << 20), whole((1 << 20) + 1), "too_large"),
+        ("main", leaves(1_000), leaves(1_001), "too_many_leaves"),
+        ("main", deep(32), deep(33), "too_deep"),
+        ("large", whole(8 << 20), whole((8 << 20) + 1), "too_large"),
+        ("large", text((8 << 20) - 8), text((8 << 20) - 7), "too_large"),
+        ("large", leaves(65_535), leaves(65_536), "too_many_leaves"),
+        ("large", deep(128), deep(129), "too_deep"),
+    ] {
+        let query = format!("?index={index}");
+        let (status, answer) = cluster.ingest(0, &query, fits).await;
+        assert_eq!((status, &answer["appended"]), (StatusCode::OK, &json!(1)), "{index} {code}: {answer}");
+        let (status, answer) = cluster.ingest(0, &query, beyond).await;
+        let told = &answer["errors"][0];
+        assert_eq!((status, &told["code"]), (StatusCode::BAD_REQUEST, &json!(code)), "{index}: {answer}");
+        assert_eq!(told["field"].is_null(), code == "too_large", "{answer}");
+    }
+}

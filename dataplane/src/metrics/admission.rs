@@ -31,18 +31,18 @@ impl AdmissionMetrics {
 
 /// How full everything is, and where the marks stand.
 pub(super) fn families(admission: &Admission) -> Vec<MetricFamily> {
-    let (marks, bodies) = (admission.marks(), &admission.bodies);
+    let (marks, (used_bytes, bytes_max)) = (admission.marks(), admission.in_flight_bytes());
     let mark = |soft: u64, hard: u64| [("soft", soft as f64), ("hard", hard as f64)];
     vec![
         gauge(
             "grepzilla_in_flight_bytes",
             "Bytes of bodies that all requests under way hold together, decompressed.",
-            bodies.used_bytes() as f64,
+            used_bytes as f64,
         ),
         gauge(
             "grepzilla_in_flight_bytes_max",
             "Bytes that the bodies of all requests under way may hold together.",
-            bodies.bytes_max() as f64,
+            bytes_max as f64,
         ),
         gauge(
             "grepzilla_disk_free_bytes",

@@ -59,7 +59,7 @@ pub(crate) async fn append(
 
 async fn append_forwarded(app: &App, shard: ShardId, request: Request) -> Result<AppendAnswer, Failure> {
     let (head, body) = request.into_parts();
-    let body = body::read(&head.headers, body, PAYLOAD_BYTES_MAX, &app.admission.bodies).await?;
+    let body = body::read(&head.headers, body, PAYLOAD_BYTES_MAX, app.admission.peer_bodies()).await?;
     let mut batch = decode_payload(&body.bytes)
         .map_err(|error| Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "not_a_batch", error.to_string()))?;
     let _share = body.into_share();
@@ -114,7 +114,7 @@ pub(crate) async fn look_up(
 
 async fn look_up_forwarded(app: &App, shard: ShardId, request: Request) -> Result<LookUpAnswer, Failure> {
     let (head, body) = request.into_parts();
-    let body = body::read(&head.headers, body, LOOK_UP_BYTES_MAX, &app.admission.bodies).await?;
+    let body = body::read(&head.headers, body, LOOK_UP_BYTES_MAX, app.admission.peer_bodies()).await?;
     let wanted: LookUp = serde_json::from_slice(&body.bytes)
         .map_err(|error| Failure::bad_request("malformed_request", format!("not a look-up: {error}")))?;
     match app.node.leader_of(shard) {
@@ -143,7 +143,7 @@ pub(crate) async fn search(
 
 async fn search_shards(app: &Arc<App>, request: Request) -> Result<Response, Failure> {
     let (head, body) = request.into_parts();
-    let body = body::read(&head.headers, body, SEARCH_BYTES_MAX, &app.admission.bodies).await?;
+    let body = body::read(&head.headers, body, SEARCH_BYTES_MAX, app.admission.peer_bodies()).await?;
     let search: LeafSearchRequest = serde_json::from_slice(&body.bytes)
         .map_err(|error| Failure::bad_request("malformed_request", format!("not a leaf search: {error}")))?;
     let query = leaf::compile(&search.query).await?;

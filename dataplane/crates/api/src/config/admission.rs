@@ -11,9 +11,9 @@ use super::{ConfigError, IngestConfig, within};
 pub struct AdmissionConfig {
     /// What clients may send to this node. Default: any amount.
     pub rate: RateConfig,
-    /// Bytes of the bodies of all requests at once, decompressed, from the first byte read until the answer: twice
-    /// `ingest.body_bytes_max` to 1 TiB. More get 503. A request takes about three times its body while it is written.
-    /// Default 256 MiB.
+    /// Bytes of the bodies of all requests at once, decompressed, from the first byte read until the answer: four
+    /// times `ingest.body_bytes_max` to 1 TiB. More get 503. In a cluster one half is for what other nodes send. A request
+    /// takes about three times its body while it is written. Default 256 MiB.
     pub in_flight_bytes_max: u64,
     /// Bytes of memory of the hot tiers of the shards led here, soft mark: 1 MiB or more. Default 2 GiB.
     pub hot_soft_bytes: u64,
@@ -53,7 +53,7 @@ impl AdmissionConfig {
     /// Checks every bound and the order of the marks.
     pub(super) fn validate(&self, ingest: &IngestConfig) -> Result<(), ConfigError> {
         self.rate.validate("admission.rate")?;
-        within("admission.in_flight_bytes_max", self.in_flight_bytes_max, 2 * ingest.body_bytes_max, 1 << 40)?;
+        within("admission.in_flight_bytes_max", self.in_flight_bytes_max, 4 * ingest.body_bytes_max, 1 << 40)?;
         within("admission.hot_soft_bytes", self.hot_soft_bytes, 1 << 20, u64::MAX)?;
         within("admission.hot_hard_bytes", self.hot_hard_bytes, self.hot_soft_bytes, u64::MAX)?;
         within("admission.disk_hard_free_bytes", self.disk_hard_free_bytes, 0, self.disk_soft_free_bytes)
@@ -78,7 +78,7 @@ mod tests {
     #[test]
     fn marks_stand_in_order_and_every_figure_has_two_sides() {
         for (good, bad, named) in [
-            ("{in_flight_bytes_max: 16777216}", "{in_flight_bytes_max: 16777215}", "admission.in_flight_bytes_max"),
+            ("{in_flight_bytes_max: 33554432}", "{in_flight_bytes_max: 33554431}", "admission.in_flight_bytes_max"),
             ("{hot_soft_bytes: 1048576}", "{hot_soft_bytes: 1048575}", "admission.hot_soft_bytes"),
             (
                 "{hot_soft_bytes: 2000000, hot_hard_bytes: 2000000}",

@@ -265,4 +265,42 @@ proptest! {
         let read: Value = serde_json::from_str(&text).expect("JSON");
         prop_assert_eq!(Some(read), trimmed(&value, max));
     }
+
+    #[test]
+    fn what_is_stored_keeps_every_rule_and_is_not_changed_again(
+        value in any_value(), on_exceeded in prop_oneof![Just(OnExceeded::Drop), Just(OnExceeded::Trim)],
+        value_max in 1usize..12, depth_max in 1usize..5, leaves_max in 1usize..8, bytes_max in 10usize..200,
+    ) {
+        let limits = DocumentLimits {
+            document_bytes_max: bytes_max, value_bytes_max: value_max, depth_max, leaves_max, path_bytes_max: 100,
+        };
+        let with_fields = |on_exceeded| {
+            let mut rules = DocumentRules::new(limits.clone(), on_exceeded);
+            rules.limit_field("a", 3).expect("a path");
+            rules.expect_type("b", FieldType::Number).expect("a path");
+            rules.require("c").expect("a path");
+            rules.add_default("c.a", "1").expect("a default");
+            rules
+        };
+        let source = json!({ "a": &value, "b": [1, 2], "d": { "a": &value } }).to_string();
+        match with_fields(on_exceeded).read(source.as_bytes()) {
+            Ok((document, _)) => {
+                let again = with_fields(OnExceeded::Reject).read(document.source().as_bytes());
+                prop_assert_eq!(again.as_ref().map(|(again, _)| again.source()), Ok(document.source()), "{}", source);
+                prop_assert_eq!(again.map(|(_, amended)| amended), Ok(Amended::default()));
+            }
+            Err(error) => prop_assert!(matches!(error.code(), "too_large" | "too_many_leaves" | "too_deep" | "missing_field" | "value_too_long"), "{error}: {source}"),
+        }
+    }
+
+    #[test]
+    fn no_text_makes_the_rules_panic(source in "\\{\"[abc_id]{1,3}\":[-0-9.truefalsn\\[\\]{}\", :\\\\ud8é]{0,30}\\}") {
+        for on_exceeded in [OnExceeded::Reject, OnExceeded::Drop, OnExceeded::Trim] {
+            let mut rules = rules(on_exceeded);
+            rules.limit_field("a", 1).expect("a path");
+            rules.add_default("b.c", "true").expect("a default");
+            let read = rules.read(source.as_bytes());
+            prop_assert!(read.is_err() || Document::parse(source.as_bytes(), &DocumentLimits::default()).is_ok());
+        }
+    }
 }

@@ -1,7 +1,8 @@
 //! Finding the grams of one unit: a bit for each key says whether it was seen, a list says which were.
 //!
 //! Nothing is hashed into a table and nothing is sorted here. The loop over the bytes has no branch that depends on what was
-//! seen: a key is always written behind the list, and counts only if it was new.
+//! seen: a key is always written behind the list, and counts only if it was new. Neighbouring values often begin and end alike
+//! (paths, messages of one template): what a value shares with the one before is passed over.
 
 use super::{GramKey, KEYS_END, KIND};
 
@@ -44,9 +45,11 @@ impl GramCollector {
     pub(crate) fn add(&mut self, values: &[u8]) {
         // A byte begins one gram of three bytes and one of four, and each value adds one of two bytes and one of one.
         self.make_room(4 * values.len());
-        let mut start = 0;
+        let (mut start, mut before) = (0, [].as_slice());
         for end in memchr::memchr_iter(0xFF, values) {
-            self.add_value(&values[start..end]);
+            let value = &values[start..end];
+            self.add_value(value, before);
+            before = value;
             start = end + 1;
         }
     }
@@ -58,9 +61,14 @@ impl GramCollector {
         }
     }
 
-    fn add_value(&mut self, value: &[u8]) {
+    /// `before`: a value that has been added.
+    fn add_value(&mut self, value: &[u8], before: &[u8]) {
+        let prefix = shared_prefix(value, before);
+        let suffix = shared_suffix(&value[prefix..], &before[prefix..]);
+        // Only what reaches out of the shared beginning, or begins before the shared end, can be new.
+        let unshared = &value[prefix.saturating_sub(3)..value.len().min(value.len() - suffix + 3)];
         let (keys, mut count) = (&mut self.keys[self.key_count..], 0);
-        for window in value.windows(4) {
+        for window in unshared.windows(4) {
             let bytes = [window[0], window[1], window[2], window[3]];
             count += usize::from(see(&mut self.fours, GramKey::four(bytes).0 - KIND, KIND, &mut keys[count]));
             let three = u32::from_be_bytes(bytes) >> 8;
@@ -141,6 +149,21 @@ fn see<const WORDS: usize>(bits: &mut [u64; WORDS], bit: u32, first_key: u32, pl
     *word |= mask;
     *place = first_key + bit;
     is_new
+}
+
+/// How many bytes two values begin alike with.
+fn shared_prefix(one: &[u8], other: &[u8]) -> usize {
+    let (words, other_words) = (one.as_chunks::<8>().0, other.as_chunks::<8>().0);
+    let same = words.iter().zip(other_words).take_while(|(one, other)| one == other).count() * 8;
+    same + one[same..].iter().zip(&other[same..]).take_while(|(one, other)| one == other).count()
+}
+
+/// How many bytes two values end alike with.
+fn shared_suffix(one: &[u8], other: &[u8]) -> usize {
+    let (words, other_words) = (one.as_rchunks::<8>().1, other.as_rchunks::<8>().1);
+    let same = words.iter().rev().zip(other_words.iter().rev()).take_while(|(one, other)| one == other).count() * 8;
+    let (one, other) = (&one[..one.len() - same], &other[..other.len() - same]);
+    same + one.iter().rev().zip(other.iter().rev()).take_while(|(one, other)| one == other).count()
 }
 
 fn bits<const WORDS: usize>() -> Bits<WORDS> {

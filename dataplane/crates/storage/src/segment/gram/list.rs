@@ -6,7 +6,8 @@
 //! a dense one at most about one for each unit of the segment, and units without a gap between them nothing: lists gather where
 //! one column's units are.
 
-use super::UnitSet;
+use std::ops::Range;
+
 use crate::segment::bits::{BitReader, BitWriter};
 use crate::segment::bytes::Malformed;
 
@@ -23,29 +24,25 @@ pub(super) fn put_list(bits: &mut BitWriter, units: &[u32], low: u32, end: u32) 
     put_list(bits, &units[middle + 1..], unit + 1, end);
 }
 
-/// Reads `count` units within `low..end`, which has room for them, and gives them to `set`; `None`: only passes over them.
+/// Reads `count` units within `low..end`, which has room for them, and gives each once, in any order, in ranges.
 pub(super) fn take_list(
     bits: &mut BitReader<'_>,
     count: u32,
     low: u32,
     end: u32,
-    set: &mut Option<&mut UnitSet>,
+    give: &mut impl FnMut(Range<usize>),
 ) -> Result<(), Malformed> {
     if count == 0 {
         return Ok(());
     }
     if end - low == count {
-        if let Some(set) = set {
-            set.insert_range(low as usize..end as usize);
-        }
+        give(low as usize..end as usize);
         return Ok(());
     }
     let below = count / 2;
     let above = count - below - 1;
     let unit = low + below + bits.take_below(end - low - below - above)?;
-    if let Some(set) = set {
-        set.insert(unit as usize);
-    }
-    take_list(bits, below, low, unit, set)?;
-    take_list(bits, above, unit + 1, end, set)
+    give(unit as usize..unit as usize + 1);
+    take_list(bits, below, low, unit, give)?;
+    take_list(bits, above, unit + 1, end, give)
 }

@@ -152,6 +152,10 @@ fn every_key_has_exactly_its_units() {
             assert_eq!(found.iter().collect::<BTreeSet<_>>(), *units, "{key:?}");
             assert_eq!((found.len(), found.is_empty()), (units.len(), false));
         }
+        let neighbours = expected.keys().flat_map(|key| [GramKey(key.0.saturating_sub(1)), GramKey(key.0 + 1)]);
+        for absent in neighbours.filter(|key| !expected.contains_key(key)) {
+            assert!(index.find(absent).is_empty(), "{absent:?}");
+        }
         for absent in (0..KEYS_END).step_by(9_973).map(GramKey).filter(|key| !expected.contains_key(key)) {
             assert!(index.find(absent).is_empty(), "{absent:?}");
         }
