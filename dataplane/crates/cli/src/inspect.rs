@@ -8,6 +8,7 @@ use clap::{Args, Subcommand};
 use crate::Outcome;
 
 mod manifest;
+mod segment;
 mod wal;
 
 /// Look into a shard: every frame and record of its log, its segments, and whatever is damaged.
@@ -18,6 +19,7 @@ mod wal;
 Examples:
   gz inspect wal /var/lib/grepzilla/shards/0
   gz inspect wal --records /var/lib/grepzilla/shards/0/0000000000000001-0000000000000002.wal
+  gz inspect segment /var/lib/grepzilla/shards/0/segments/*.seg
   gz inspect manifest")]
 pub(crate) struct InspectArguments {
     #[command(subcommand)]
@@ -27,6 +29,7 @@ pub(crate) struct InspectArguments {
 #[derive(Debug, Subcommand)]
 enum What {
     Wal(wal::WalArguments),
+    Segment(segment::SegmentArguments),
     Manifest(manifest::ManifestArguments),
 }
 
@@ -34,6 +37,7 @@ enum What {
 pub(crate) fn run(arguments: &InspectArguments) -> Result<Outcome> {
     match &arguments.what {
         What::Wal(arguments) => wal::run(arguments),
-        What::Manifest(arguments) => crate::online(manifest::run(arguments)),
+        What::Segment(arguments) => segment::run(arguments),
+        What::Manifest(arguments) => manifest::run(arguments),
     }
 }

@@ -126,7 +126,7 @@ fn run(command: Command) -> anyhow::Result<Outcome> {
 }
 
 /// Runs a command that speaks with a node.
-fn online(command: impl Future<Output = anyhow::Result<Outcome>>) -> anyhow::Result<Outcome> {
+fn online<T>(command: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     rustls::crypto::aws_lc_rs::default_provider().install_default().expect("nothing was installed before");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let outcome = runtime.block_on(command);

@@ -26,6 +26,7 @@ pub mod wal;
 
 pub use cache::{BlockCache, CacheStats};
 pub use error::{AppendError, Corruption, MaintenanceError, OpenError, ReadError};
+pub use replica::read_manifest;
 pub use shard::{
     Appended, Flushed, FsyncMode, MaintenanceStats, Merged, Positions, ReplayStats, Retained, Shard, ShardOptions,
     ShardStats,

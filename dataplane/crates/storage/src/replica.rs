@@ -34,6 +34,24 @@ const MANIFEST: &str = "manifest.json";
 const SEGMENTS: &str = "segments";
 const QUARANTINE: &str = "quarantine.json";
 
+/// The manifest that was published last, as the replica in a folder knows it, and the shard; for people, so that the folder
+/// may be in use: it is not locked. `None`: nothing was published yet.
+pub fn read_manifest(dir: &Path) -> Result<(ShardId, Option<Manifest>), OpenError> {
+    let read = |name: &str| {
+        let path = dir.join(name);
+        match std::fs::read(&path) {
+            Ok(bytes) => Ok(Some((path, bytes))),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && name == MANIFEST => Ok(None),
+            Err(error) => Err(DiskError::at(Verb::Read, &path)(error)),
+        }
+    };
+    let (path, bytes) = read(REPLICA)?.expect("only a manifest may be missing");
+    let identity: Identity = metadata::decode(REPLICA, &path, &bytes)?;
+    let Some((path, bytes)) = read(MANIFEST)? else { return Ok((identity.shard, None)) };
+    let stored: StoredManifest = metadata::decode(MANIFEST, &path, &bytes)?;
+    Ok((identity.shard, Some(stored.manifest)))
+}
+
 /// An open folder, locked as long as this lives.
 #[derive(Debug)]
 pub(crate) struct ReplicaFolder {

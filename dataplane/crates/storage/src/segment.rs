@@ -18,6 +18,7 @@ mod file;
 mod frame;
 pub mod gram;
 mod ids;
+pub mod inspect;
 mod keys;
 mod layout;
 mod open;

@@ -1,6 +1,7 @@
-//! `gz inspect manifest`: the segments of shards as the metadata store has them.
+//! `gz inspect manifest`: the segments of shards as the metadata store has them, or as a replica knows them.
 
 use std::io::Write;
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use clap::Args;
@@ -13,6 +14,9 @@ use crate::{NodeArguments, Outcome};
 
 /// Show which segments a shard has, and what part of its log each of them covers.
 ///
+/// A shard is asked for by its number, from the metadata store through a node. A folder of a shard is looked into without a
+/// node: what its replica knows as published last.
+///
 /// Exit code: 0 when the manifests are sound, 1 when one breaks a rule or could not be published, 2 when one could not be
 /// read.
 #[derive(Debug, Args)]
@@ -20,12 +24,13 @@ use crate::{NodeArguments, Outcome};
 Examples:
   gz inspect manifest                  of all shards of the cluster
   gz inspect manifest 0 --gen 12
+  gz inspect manifest /var/lib/grepzilla/shards/0
   gz inspect manifest --json | jq '.segments | length'")]
 pub(crate) struct ManifestArguments {
-    /// Shards; all of the cluster if none is named
-    #[arg(value_name = "SHARD")]
-    shards: Vec<u32>,
-    /// An earlier generation; the newest by default
+    /// Numbers of shards, or folders; all shards of the cluster if none is named
+    #[arg(value_name = "SHARD|DIR")]
+    shards: Vec<String>,
+    /// An earlier generation, of shards that are asked for by number; the newest by default
     #[arg(long = "gen", value_name = "N")]
     generation: Option<u64>,
     /// Print one JSON object a line for each shard
@@ -36,29 +41,52 @@ pub(crate) struct ManifestArguments {
 }
 
 /// Runs the command.
-pub(super) async fn run(arguments: &ManifestArguments) -> Result<Outcome> {
-    let client = arguments.node.hurried_client()?;
-    let shards = match arguments.shards.as_slice() {
-        [] => client.cluster().await?.shards.into_iter().map(|status| status.shard).collect(),
-        named => named.iter().copied().map(ShardId).collect::<Vec<_>>(),
-    };
+pub(super) fn run(arguments: &ManifestArguments) -> Result<Outcome> {
     let mut outcome = Outcome::Yes;
     let mut out = anstream::stdout().lock();
-    for shard in shards {
-        let answer = client.manifest(shard, arguments.generation.map(Generation)).await;
-        let answer = answer.with_context(|| format!("shard {shard}"))?;
-        let faults = faults(&answer);
+    for answer in answers(arguments)? {
         match arguments.json {
             true => writeln!(out, "{}", serde_json::to_string(&answer)?)?,
             false => write!(out, "{}", render(&answer))?,
         }
-        for fault in faults {
+        for fault in faults(&answer) {
             outcome = Outcome::No;
-            anstream::eprintln!("gz: shard {shard}: {}", printable(&fault));
+            anstream::eprintln!("gz: shard {}: {}", answer.shard, printable(&fault));
         }
     }
     out.flush()?;
     Ok(outcome)
+}
+
+fn answers(arguments: &ManifestArguments) -> Result<Vec<ManifestResponse>> {
+    let is_number = |name: &&String| name.parse::<u32>().is_ok();
+    let dirs = arguments.shards.iter().filter(|name| !is_number(name));
+    let mut answers = dirs.map(|dir| local(Path::new(dir))).collect::<Result<Vec<_>>>()?;
+    let shards: Vec<ShardId> = arguments.shards.iter().flat_map(|name| name.parse()).map(ShardId).collect();
+    if !shards.is_empty() || arguments.shards.is_empty() {
+        answers.extend(crate::online(remote(arguments, shards))?);
+    }
+    Ok(answers)
+}
+
+async fn remote(arguments: &ManifestArguments, mut shards: Vec<ShardId>) -> Result<Vec<ManifestResponse>> {
+    let client = arguments.node.hurried_client()?;
+    if shards.is_empty() {
+        shards.extend(client.cluster().await?.shards.iter().map(|status| status.shard));
+    }
+    let mut answers = Vec::new();
+    for shard in shards {
+        let answer = client.manifest(shard, arguments.generation.map(Generation)).await;
+        answers.push(answer.with_context(|| format!("shard {shard}"))?);
+    }
+    Ok(answers)
+}
+
+/// What the replica in a folder knows.
+fn local(dir: &Path) -> Result<ManifestResponse> {
+    let (shard, manifest) = grepzilla_storage::read_manifest(dir)?;
+    let Manifest { generation, epoch, base, flushed, segments } = manifest.unwrap_or_default();
+    Ok(ManifestResponse { shard, generation, epoch, base, flushed, segments, manifest_error: None })
 }
 
 /// What is wrong with a manifest, and with publishing the next one.

@@ -109,6 +109,34 @@ fn damage_is_named_by_its_place_and_ends_with_1_and_a_torn_tail_with_0() {
 }
 
 #[test]
+fn segments_and_the_manifest_of_a_replica_are_shown_without_a_node() {
+    let (dir, shard) = shard();
+    let folder = dir.path().join("0");
+    let nothing = run(&["inspect", "manifest", text(&folder)], "");
+    assert!(nothing.1.starts_with("shard 0: generation 0 of epoch 0, positions 1 to 0 in 0 segments"), "{nothing:?}");
+    shard.adopt(None).expect("a new shard");
+    shard.flush().expect("there is room").expect("there is something to flush");
+    shard.published(shard.next_manifest().expect("a segment to publish")).expect("recorded");
+    let (code, out, err) = run(&["inspect", "manifest", text(&folder)], "");
+    assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
+    assert!(out.starts_with("shard 0: generation 1 of epoch 1, positions 1 to 3 in 1 segment"), "{out}");
+    let segments: Vec<PathBuf> =
+        std::fs::read_dir(folder.join("segments")).expect("there").map(|entry| entry.expect("a file").path()).collect();
+    let [segment] = segments.as_slice() else { panic!("{segments:?}") };
+    let (code, out, _) = run(&["inspect", "segment", "--blocks", text(segment)], "");
+    assert_eq!(code, Some(0), "{out}");
+    assert!(out.contains("  positions 1 to 3 of shard 0, epoch 1, ") && out.contains("  2 documents of "), "{out}");
+    assert!(out.contains("\nblock table ") && out.contains("\n0      main   128     2          2..3 "), "{out}");
+    let mut bytes = std::fs::read(segment).expect("there");
+    bytes[130] ^= 1;
+    std::fs::write(segment, bytes).expect("written");
+    let (code, out, _) = run(&["inspect", "segment", "--json", text(segment)], "");
+    let object: Value = serde_json::from_str(&out).expect("one object");
+    assert_eq!((code, &object["sections"][1]["crc_ok"]), (Some(1), &Value::Bool(false)), "{out}");
+    assert!(object["faults"][0].as_str().expect("a sentence").contains("damaged at byte 128"), "{out}");
+}
+
+#[test]
 fn what_is_no_log_is_said_with_exit_code_2() {
     let dir = tempfile::tempdir().expect("a folder");
     for path in [text(dir.path()), "/no/such/file"] {

@@ -54,8 +54,17 @@ impl PageDirectory {
     /// The page on which a key stands if it stands anywhere.
     pub(super) fn find(&self, key: u32) -> Option<PagePlace> {
         let number = self.pages.partition_point(|page| page.first_key <= key).checked_sub(1)?;
+        Some(self.page(number))
+    }
+
+    /// All pages, in order.
+    pub(super) fn pages(&self) -> impl Iterator<Item = PagePlace> {
+        (0..self.pages.len()).map(|number| self.page(number))
+    }
+
+    fn page(&self, number: usize) -> PagePlace {
         let start = if number == 0 { 0 } else { self.ends[number - 1] };
-        Some(PagePlace { number: number as u32, entry: self.pages[number], range: start..self.ends[number] })
+        PagePlace { number: number as u32, entry: self.pages[number], range: start..self.ends[number] }
     }
 
     pub(super) fn encode(&self, bytes: &mut Vec<u8>) {

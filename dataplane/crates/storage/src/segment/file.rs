@@ -26,6 +26,11 @@ impl SegmentFile {
         Ok(SegmentFile { path: path.to_owned(), file, length })
     }
 
+    /// A file that is open, and its length.
+    pub(super) fn of(path: &Path, file: Box<dyn DiskFile>, length: u64) -> SegmentFile {
+        SegmentFile { path: path.to_owned(), file, length }
+    }
+
     pub(super) fn path(&self) -> &Path {
         &self.path
     }

@@ -29,6 +29,21 @@ pub use set::UnitSet;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GramKey(pub(super) u32);
 
+/// How long a gram is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "they are drawn above")]
+pub enum GramKind {
+    Three,
+    Four,
+    Two,
+    One,
+}
+
+impl GramKind {
+    /// All, in the order of their keys.
+    pub const ALL: [GramKind; 4] = [GramKind::Three, GramKind::Four, GramKind::Two, GramKind::One];
+}
+
 /// The keys of each kind begin at a multiple of this.
 const KIND: u32 = 1 << 24;
 
@@ -36,6 +51,11 @@ const KIND: u32 = 1 << 24;
 const KEYS_END: u32 = 3 * KIND + (1 << 8);
 
 impl GramKey {
+    /// Of how many bytes it is.
+    pub fn kind(self) -> GramKind {
+        GramKind::ALL[((self.0 / KIND) as usize).min(GramKind::ALL.len() - 1)]
+    }
+
     /// The key of one byte.
     pub fn one(byte: u8) -> GramKey {
         GramKey(3 * KIND + u32::from(byte))

@@ -117,6 +117,20 @@ impl Section {
         Section::IdFilter,
         Section::BlockTable,
     ];
+
+    /// What it is called in the drawing.
+    pub fn name(self) -> &'static str {
+        match self {
+            Section::Frames => "frames",
+            Section::Shapes => "shapes",
+            Section::GramPages => "gram pages",
+            Section::Ids => "ids",
+            Section::Keys => "keys",
+            Section::GramDirectory => "gram directory",
+            Section::IdFilter => "id filter",
+            Section::BlockTable => "block table",
+        }
+    }
 }
 
 /// A part of the file and its checksum.

@@ -70,7 +70,7 @@ impl Segment {
 }
 
 /// The identity in the header, and the crc of the whole header.
-fn read_header(file: &SegmentFile) -> Result<(SegmentIdentity, u32), OpenSegmentError> {
+pub(super) fn read_header(file: &SegmentFile) -> Result<(SegmentIdentity, u32), OpenSegmentError> {
     let bytes = file.read_unchecked(0, HEADER_BYTES as u64)?;
     let header = bytes.as_slice().try_into().expect("as long as asked for");
     let identity = layout::decode_header(header).map_err(|error| end_error(file, 0, error))?;
@@ -78,7 +78,7 @@ fn read_header(file: &SegmentFile) -> Result<(SegmentIdentity, u32), OpenSegment
 }
 
 /// The footer and its hash.
-fn read_footer(file: &SegmentFile) -> Result<(Footer, u64), OpenSegmentError> {
+pub(super) fn read_footer(file: &SegmentFile) -> Result<(Footer, u64), OpenSegmentError> {
     let least = (HEADER_BYTES + FOOTER_BYTES) as u64;
     if file.length() < least {
         return Err(file.corrupt(0, format!("at least {least} bytes"), file.length().to_string()).into());
@@ -108,7 +108,7 @@ fn check_identity(
     Err(file.corrupt(0, expected, describe(identity.cluster, identity.shard, name)))
 }
 
-fn read_section<T>(
+pub(super) fn read_section<T>(
     file: &SegmentFile,
     footer: &Footer,
     section: Section,

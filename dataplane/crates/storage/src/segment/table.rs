@@ -30,6 +30,12 @@ pub(super) enum FixedFrame {
 
 impl FixedFrame {
     pub(super) const COUNT: usize = 3;
+
+    /// What the frame at a place among those of a block holds.
+    pub(super) fn name_at(place: usize) -> &'static str {
+        const NAMES: [&str; FixedFrame::COUNT] = ["codes", "stamps", "columns"];
+        NAMES.get(place).copied().unwrap_or("unit")
+    }
 }
 
 /// A shape table of a segment.

@@ -3,4 +3,5 @@
 mod damage;
 mod fixtures;
 mod golden;
+mod inspect;
 mod round_trip;
