@@ -28,7 +28,10 @@ impl Horizon {
         if self.samples.back().is_none_or(|(last, _)| now.duration_since(*last) >= spacing) {
             self.samples.push_back((now, committed));
         }
-        while let Some((_, seq)) = self.samples.pop_front_if(|(at, _)| now.duration_since(*at) >= self.age) {
+        while let Some((at, seq)) = self.samples.front().copied()
+            && now.duration_since(at) >= self.age
+        {
+            self.samples.pop_front();
             self.old = seq;
         }
         self.old
