@@ -2,7 +2,7 @@
 //!
 //! A generation is two keys, written in one transaction: its list, created and never changed, and the head that names it.
 //! The transaction compares the head's revision and that of the shard's configuration, whose epoch is the publisher's: so
-//! generations rise by one, and a leader that was replaced publishes nothing, whatever it believes.
+//! generations rise, and a leader that was replaced publishes nothing, whatever it believes.
 
 mod publish;
 mod read;

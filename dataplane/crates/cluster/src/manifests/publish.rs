@@ -39,8 +39,9 @@ impl Publication {
         self.manifest
     }
 
-    /// Publishes it, if it follows the newest generation by one and its epoch is the shard's. `Ok`: it is published, now
-    /// or by an earlier try.
+    /// Publishes it, if it follows the newest generation and its epoch is the shard's. `Ok`: it is published, now or by an
+    /// earlier try. It follows by one, unless the store has lost generations that it had accepted: then it makes good for
+    /// them.
     pub async fn publish(&self, store: &dyn MetadataStore, keys: &Keys) -> Result<(), PublishError> {
         self.manifest.check()?;
         let list = ManifestList { published: self.published, manifest: self.manifest.clone() }.encode();
@@ -80,8 +81,12 @@ impl Publication {
             return Err(PublishError::Overtaken { shard, ours, found: config.value.config.epoch });
         }
         let newest = head.map_or(Generation(0), |head| head.value.generation);
-        if self.manifest.generation != newest.next() {
-            return Err(PublishError::NotNext { shard, newest, ours: self.manifest.generation });
+        let generation = self.manifest.generation;
+        if generation <= newest {
+            return Err(PublishError::NotNext { shard, newest, ours: generation });
+        }
+        if generation > newest.next() {
+            tracing::error!(%shard, %generation, stored = %newest, "the store has lost generations of a manifest");
         }
         if let Some(head) = head.filter(|head| head.value.flushed > self.manifest.flushed) {
             let (previous, found) = (head.value.flushed, self.manifest.flushed);

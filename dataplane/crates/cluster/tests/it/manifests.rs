@@ -86,7 +86,7 @@ async fn generations_follow_each_other_and_old_ones_stay_readable(store: SharedS
     for absent in [0, 4] {
         assert_eq!(at(store.as_ref(), &keys(), SHARD, Generation(absent)).await.unwrap(), None);
     }
-    for again in [manifest(1, 3, 3), manifest(1, 3, 4), manifest(1, 5, 5)] {
+    for again in [manifest(1, 3, 3), manifest(1, 3, 4), manifest(1, 2, 5)] {
         let error = publish(&store, again).await.unwrap_err();
         assert!(matches!(error, PublishError::NotNext { newest: Generation(3), .. }) && !error.retryable(), "{error}");
     }
@@ -209,6 +209,17 @@ async fn a_manifest_that_is_not_sound_falls_back_or_is_too_long_never_gets_there
     assert!(matches!(error, PublishError::TooLarge { .. }), "{error}");
     assert!(matches!(publish(&store, manifest(1, 2, 1_001)).await, Err(PublishError::Unsound(_))));
     assert_eq!(found(&store).await, Some(manifest(1, 1, 5)));
+}
+
+#[tokio::test]
+async fn a_store_that_has_lost_generations_takes_the_next_one_all_the_same() {
+    let store = memory();
+    led(&store).await;
+    publish(&store, manifest(1, 1, 1)).await.unwrap();
+    // As after a backup was restored: generations 2 to 4 had been accepted.
+    publish(&store, manifest(1, 5, 5)).await.unwrap();
+    assert_eq!(found(&store).await, Some(manifest(1, 5, 5)));
+    assert!(matches!(publish(&store, manifest(1, 4, 6)).await, Err(PublishError::NotNext { .. })));
 }
 
 #[tokio::test]
