@@ -109,6 +109,12 @@ pub(crate) async fn look_up_here(held: &LeaderShard, wanted: LookUp) -> Result<L
         tracing::error!(%shard, %error, "a segment could not be read while a document was looked up");
         Failure::internal("the node could not read the document; its log has this trace id")
     })?;
+    if let (None, Some(damage)) = (&found, &held.damage) {
+        return Err(Failure::unavailable(
+            "damaged",
+            format!("the document may be among those that are missing: {damage}"),
+        ));
+    }
     Ok(LookUpAnswer { document: found.map(|found| looked_up(shard, found)).transpose()? })
 }
 

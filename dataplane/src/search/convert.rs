@@ -144,6 +144,7 @@ pub(super) fn found(answer: LeafAnswer, bytes_max: usize, seq: SeqNo, epoch: Epo
         epoch,
         seq,
         primary,
+        damage: None,
         hits: kept,
         total,
         histogram: histogram.as_ref().map(outward_histogram),

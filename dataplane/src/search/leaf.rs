@@ -95,7 +95,7 @@ async fn search_shard(
         NotSearched { code: "failed", message: "the node hit a bug while it searched this shard".to_owned() }
     })??;
     app.metrics.search.read(found.blocks_read, found.bytes_read);
-    Ok(found)
+    Ok(LeafFound { damage: shard.damage.clone(), ..found })
 }
 
 /// Permits for the threads that may search a shard: waits for one, and takes what else is free of its share of the

@@ -72,6 +72,7 @@ pub(super) async fn run(
         gathered.failed.extend(moved);
     }
     gathered.settle(&search)?;
+    gathered.name_damaged();
     app.metrics.search.shards_missing(gathered.failed.len());
     respond(&search, gathered, trace, started)
 }
@@ -199,6 +200,13 @@ impl Gathered {
             return Err(failure.details(json!({ "failed_shards": self.failed })));
         }
         Ok(())
+    }
+
+    /// A shard that lacks a part has answered, and its answer is not all there should be.
+    fn name_damaged(&mut self) {
+        let damaged = self.found.iter().filter_map(|(shard, found)| Some((*shard, found.damage.clone()?)));
+        self.failed.extend(damaged.map(|(shard, message)| FailedShard { shard, code: "damaged".to_owned(), message }));
+        self.failed.sort_by_key(|failed| failed.shard);
     }
 
     fn metrics(&self, took: Duration) -> SearchMetrics {

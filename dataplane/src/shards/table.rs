@@ -19,6 +19,8 @@ pub struct LeaderShard {
     pub log: Arc<grepzilla_storage::Shard>,
     /// What became of the last try to publish its manifest.
     pub(crate) publishing: Arc<PublishBoard>,
+    /// What it lacks because a segment is damaged: a sentence. Then it is only read.
+    pub(crate) damage: Option<String>,
 }
 
 /// Where a shard of this node stands.

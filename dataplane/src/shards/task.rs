@@ -115,7 +115,8 @@ impl ShardTask {
             return self.only_read(log, damage).await;
         }
         let epoch = self.claim_however_often(log).await;
-        let leader = LeaderShard { shard: self.shard, epoch, log: log.clone(), publishing: Arc::default() };
+        let leader =
+            LeaderShard { shard: self.shard, epoch, log: log.clone(), publishing: Arc::default(), damage: None };
         let running = maintenance.insert(RunningMaintenance::begin(self.context.clone(), &leader));
         self.show(LocalShard::Leading(Arc::new(leader)));
         self.context.registration.announce_leader(self.shard, epoch);
@@ -132,7 +133,8 @@ impl ShardTask {
         let (shard, epoch) = (self.shard, log.last_epoch());
         let reason = format!("shard {shard} can be read but not written, and lacks documents: {damage}");
         tracing::error!(%shard, %epoch, reason, "a segment is damaged; it is kept, and the shard is only read");
-        let shard = Arc::new(LeaderShard { shard, epoch, log: log.clone(), publishing: Arc::default() });
+        let (log, publishing, damage) = (log.clone(), Arc::default(), Some(reason.clone()));
+        let shard = Arc::new(LeaderShard { shard, epoch, log, publishing, damage });
         self.show(LocalShard::ReadOnly { shard, reason });
         std::future::pending().await
     }
@@ -200,6 +202,7 @@ impl ShardTask {
                     epoch: config.epoch,
                     log: log.clone(),
                     publishing: Arc::default(),
+                    damage: None,
                 }),
                 reason: format!("shard {shard} can be read but not written until its leader is confirmed: {error}"),
             },

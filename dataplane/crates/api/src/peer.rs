@@ -270,6 +270,9 @@ pub struct LeafFound {
     pub seq: SeqNo,
     /// Whether the node leads the shard; if not, there may be newer documents elsewhere.
     pub primary: bool,
+    /// What the shard lacks because a segment of it is damaged: a sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub damage: Option<String>,
     /// In order; fewer than asked for where they weigh too much for one answer, and `more` says so.
     pub hits: Vec<LeafHit>,
     /// How many documents match, if a count was wanted; exact unless cut.
@@ -306,6 +309,7 @@ impl LeafFound {
             epoch,
             seq,
             primary: true,
+            damage: None,
             hits: Vec::new(),
             total: None,
             histogram: None,

@@ -222,7 +222,7 @@ pub enum TotalRelation {
 pub struct FailedShard {
     /// The shard.
     pub shard: ShardId,
-    /// A fixed word: `no_leader`, `unreachable`, `deadline`, `not_ready`, `failed`.
+    /// A fixed word: `no_leader`, `unreachable`, `deadline`, `not_ready`, `failed`, `damaged`.
     pub code: String,
     /// A sentence for people.
     pub message: String,

@@ -227,8 +227,15 @@ async fn a_segment_that_is_damaged_is_named_and_the_other_shard_goes_on() {
     assert_eq!((status, &ready["ok"]), (StatusCode::OK, &json!(true)), "{ready}");
     assert!(ready["notes"][0].as_str().is_some_and(|note| note.contains(&name)), "{ready}");
     assert!(node.log().iter().any(|line| line["level"] == "ERROR" && line.to_string().contains(&name)));
-    let (found, _) = count(&node, "filler").await;
-    assert!((1..1_000).contains(&found), "{found}: what is left is shown");
+    let (found, partial) = count(&node, "filler").await;
+    assert!((1..1_000).contains(&found) && partial, "{found}: what is left is shown, and that it is not all");
+    let mut missing = 0;
+    for number in 0..100 {
+        let (status, answer) = get(&node, &format!("d{number}")).await;
+        assert!(status == StatusCode::OK || answer["error"]["code"] == "damaged", "{answer}");
+        missing += u64::from(status != StatusCode::OK);
+    }
+    assert!(missing > 0, "the first documents stand in the damaged segment");
     let ids: Value = (0..50).map(|number| json!({ "_id": format!("n{number}"), "text": "new" })).collect();
     let (status, answer) = node.answer(node.request("POST", "/ingest").json(&ids)).await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{answer}");
