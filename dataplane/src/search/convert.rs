@@ -7,7 +7,7 @@ use grepzilla_api::peer::{
     LeafTerms,
 };
 use grepzilla_api::search as wire;
-use grepzilla_api::search::{ExplainedPattern, ShardExplanation};
+use grepzilla_api::search::ShardExplanation;
 use grepzilla_model::{Epoch, IndexName, SeqNo, ShardId, TimeNs};
 use grepzilla_query::{
     self as engine, Aggregations, Bound, Bounds, CompiledQuery, LeafAnswer, LeafMetrics, LeafRequest, Node, Pattern,
@@ -178,10 +178,10 @@ pub(super) fn explanation(
     threads: usize,
 ) -> ShardExplanation {
     let micros = |time: Duration| time.as_micros() as u64;
-    let pattern = |required: String| ExplainedPattern { required, grams: 0 };
     ShardExplanation {
         shard,
-        patterns: query.required_by_patterns().into_iter().map(pattern).collect(),
+        required: query.required_by_patterns(),
+        grams: metrics.grams,
         blocks_total: metrics.blocks_total,
         blocks_excluded: metrics.blocks_excluded,
         blocks_read: metrics.blocks_read,

@@ -8,6 +8,7 @@ mod block_ref;
 mod hit;
 mod open;
 mod page;
+mod plan;
 mod preview;
 mod scan;
 mod sealed;
@@ -122,6 +123,8 @@ pub struct LeafMetrics {
     pub documents_unpacked: u64,
     /// From the start to the first document that matches.
     pub first_hit: Option<Duration>,
+    /// Grams that were looked up, in all segments.
+    pub grams: u64,
     /// The time that asking the index of grams took.
     pub plan: Duration,
     /// The time that searching took, `plan` included.
@@ -135,6 +138,7 @@ impl LeafMetrics {
         self.candidates_total += other.candidates_total;
         self.blocks_excluded += other.blocks_excluded;
         self.blocks_read += other.blocks_read;
+        self.grams += other.grams;
         self.plan += other.plan;
         self.bytes_read += other.bytes_read;
         self.first_hit = self.first_hit.into_iter().chain(other.first_hit).min();

@@ -78,11 +78,6 @@ impl Required {
         if any.len() == 1 { any.remove(0) } else { Required::Any(any) }
     }
 
-    /// Whether it says nothing.
-    pub(crate) fn is_everything(&self) -> bool {
-        matches!(self, Required::All(parts) if parts.is_empty())
-    }
-
     fn text_count(&self) -> usize {
         match self {
             Required::Text(_) => 1,

@@ -10,21 +10,31 @@ use crate::{Order, Rank, SortKey};
 /// A block of either kind.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum BlockRef<'a> {
-    Sealed(&'a Block),
+    /// With columns; in the hot tier unless it has a place in a segment.
+    Sealed(&'a Block, Option<SegmentPlace>),
     Open(&'a OpenTail),
+}
+
+/// Where a block stands in the segments of a view.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SegmentPlace {
+    /// The number of the segment in the view.
+    pub(super) segment: usize,
+    /// The number of the block in the segment.
+    pub(super) block: usize,
 }
 
 impl BlockRef<'_> {
     pub(super) fn span(&self) -> Span {
         match self {
-            BlockRef::Sealed(block) => block.span(),
+            BlockRef::Sealed(block, _) => block.span(),
             BlockRef::Open(tail) => tail.span(),
         }
     }
 
     fn index(&self) -> &IndexName {
         match self {
-            BlockRef::Sealed(block) => block.index(),
+            BlockRef::Sealed(block, _) => block.index(),
             BlockRef::Open(tail) => tail.index(),
         }
     }

@@ -56,7 +56,7 @@ impl Assembler<'_> {
         hits: &mut [Option<LeafHit>],
     ) -> Result<(), Stop> {
         match block {
-            BlockRef::Sealed(block) => {
+            BlockRef::Sealed(block, _) => {
                 self.clock.look()?;
                 let (mut sources, stamps) = (block.sources()?, block.stamps()?);
                 for (position, document) in documents {

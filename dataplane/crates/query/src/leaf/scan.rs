@@ -1,6 +1,7 @@
 //! The visit of blocks: which documents match, how many they are, and which are the best.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use grepzilla_storage::View;
@@ -8,10 +9,11 @@ use grepzilla_storage::block::{Block, Stamp};
 use grepzilla_storage::hot::OpenTail;
 
 use super::aggregate::Aggregates;
-use super::block_ref::BlockRef;
+use super::block_ref::{BlockRef, SegmentPlace};
 use super::open::Reader;
 use super::page::{Page, Place};
-use super::sealed::Evaluation;
+use super::plan::Plan;
+use super::sealed::{Candidates, Evaluation};
 use super::stop::Stop;
 use super::{LeafMetrics, LeafRequest};
 use crate::bits::Bits;
@@ -25,6 +27,8 @@ pub(super) struct Visit<'a> {
     pub(super) request: &'a LeafRequest<'a>,
     /// In the order of their best ranks.
     pub(super) blocks: Vec<BlockRef<'a>>,
+    /// What the index of each segment says, asked for when its first block is reached.
+    plans: Vec<Mutex<Option<Arc<Plan>>>>,
     /// The position of the first block that nobody has taken.
     next: AtomicUsize,
     candidates: AtomicU64,
@@ -35,15 +39,20 @@ pub(super) struct Visit<'a> {
 
 impl<'a> Visit<'a> {
     pub(super) fn new(view: &'a View, request: &'a LeafRequest<'a>, started: Instant) -> Visit<'a> {
-        let flushed = view.segments().iter().flat_map(|segment| segment.blocks());
-        let sealed = view.sealed().iter().chain(flushed).map(BlockRef::Sealed);
+        let hot = view.sealed().iter().map(|block| BlockRef::Sealed(block, None));
         let open = view.open().iter().map(BlockRef::Open);
-        let mut blocks: Vec<BlockRef<'a>> = sealed.chain(open).filter(|block| block.may_hold(request)).collect();
+        let flushed = view.segments().iter().enumerate().flat_map(|(number, segment)| {
+            let place = move |block| SegmentPlace { segment: number, block };
+            segment.blocks().iter().enumerate().map(move |(block, of)| BlockRef::Sealed(of, Some(place(block))))
+        });
+        let mut blocks: Vec<BlockRef<'a>> =
+            hot.chain(open).chain(flushed).filter(|block| block.may_hold(request)).collect();
         blocks.sort_by_cached_key(|block| block.best_rank(request));
         Visit {
             view,
             request,
             blocks,
+            plans: view.segments().iter().map(|_| Mutex::default()).collect(),
             next: AtomicUsize::new(0),
             candidates: AtomicU64::new(0),
             is_stopped: AtomicBool::new(false),
@@ -112,10 +121,17 @@ impl<'a> Scan<'a> {
             if is_before_page && !visit.visits_all() {
                 continue;
             }
+            let plan = self.plan(block)?;
+            if let (Some(plan), BlockRef::Sealed(_, Some(place))) = (&plan, block)
+                && !plan.may_hold(place.block)
+            {
+                self.metrics.blocks_excluded += 1;
+                continue;
+            }
             self.clock.look()?;
             self.metrics.blocks_read += 1;
             match block {
-                BlockRef::Sealed(block) => self.sealed(position, block)?,
+                BlockRef::Sealed(block, place) => self.sealed(position, block, plan.as_deref().zip(*place))?,
                 BlockRef::Open(tail) => self.open(position, tail, &mut reader)?,
             }
             if visit.candidates.load(Ordering::Relaxed) > visit.request.candidates_max {
@@ -133,9 +149,29 @@ impl<'a> Scan<'a> {
         self.metrics.merge(&other.metrics);
     }
 
-    fn sealed(&mut self, position: usize, block: &Block) -> Result<(), Stop> {
-        let request = self.visit.request;
-        let mut evaluation = Evaluation::new(request.query, block, &self.clock);
+    /// What the index of the block's segment says; `None`: it is in no segment.
+    fn plan(&mut self, block: &BlockRef<'_>) -> Result<Option<Arc<Plan>>, Stop> {
+        let BlockRef::Sealed(_, Some(place)) = block else { return Ok(None) };
+        let mut plan = self.visit.plans[place.segment].lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(plan) = &*plan {
+            return Ok(Some(Arc::clone(plan)));
+        }
+        self.clock.look()?;
+        let started = Instant::now();
+        let made = Arc::new(Plan::new(self.visit.request.query, &self.visit.view.segments()[place.segment])?);
+        self.metrics.plan += started.elapsed();
+        self.metrics.grams += made.grams();
+        *plan = Some(Arc::clone(&made));
+        Ok(Some(made))
+    }
+
+    fn sealed(&mut self, position: usize, block: &Block, planned: Option<(&Plan, SegmentPlace)>) -> Result<(), Stop> {
+        let (request, segments) = (self.visit.request, self.visit.view.segments());
+        let candidates = planned.map(|(plan, place)| {
+            let first_unit = segments[place.segment].units_of(place.block).start;
+            Candidates { plan, first_unit }
+        });
+        let mut evaluation = Evaluation::new(request.query, block, candidates, &self.clock);
         let documents = evaluation.documents();
         self.metrics.bytes_read += evaluation.bytes_read();
         let mut documents = documents?;
@@ -148,7 +184,7 @@ impl<'a> Scan<'a> {
         }
         self.candidates(documents.count() as u64);
         self.aggregates.add_block(block, &documents)?;
-        if self.page.wants(BlockRef::Sealed(block).best_rank(request)) {
+        if self.page.wants(BlockRef::Sealed(block, None).best_rank(request)) {
             self.add_to_page(position, block, &documents)?;
         }
         Ok(())

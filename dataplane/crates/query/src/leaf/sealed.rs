@@ -3,6 +3,7 @@
 use grepzilla_storage::ReadError;
 use grepzilla_storage::block::{Block, ColumnNo, Spelling, UnitValues};
 
+use super::plan::Plan;
 use super::stop::Stop;
 use crate::CompiledQuery;
 use crate::bits::Bits;
@@ -17,12 +18,27 @@ pub(super) struct Evaluation<'a> {
     query: &'a CompiledQuery,
     block: &'a Block,
     clock: &'a Clock,
+    candidates: Option<Candidates<'a>>,
     bytes_read: u64,
 }
 
+/// What the index of grams says about a block.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Candidates<'a> {
+    pub(super) plan: &'a Plan,
+    /// The number in the segment of the block's first unit.
+    pub(super) first_unit: usize,
+}
+
 impl<'a> Evaluation<'a> {
-    pub(super) fn new(query: &'a CompiledQuery, block: &'a Block, clock: &'a Clock) -> Evaluation<'a> {
-        Evaluation { query, block, clock, bytes_read: 0 }
+    /// Without `candidates` all units are read.
+    pub(super) fn new(
+        query: &'a CompiledQuery,
+        block: &'a Block,
+        candidates: Option<Candidates<'a>>,
+        clock: &'a Clock,
+    ) -> Evaluation<'a> {
+        Evaluation { query, block, clock, candidates, bytes_read: 0 }
     }
 
     /// Bytes of values that were searched.
@@ -72,15 +88,20 @@ impl<'a> Evaluation<'a> {
         let condition = &self.query.conditions[number];
         let field = condition.field.as_deref();
         match &condition.test {
-            Test::Match(matcher) => self.matching(matcher, field),
+            Test::Match(matcher) => self.matching(number, matcher, field),
             Test::Exists => self.having(field),
             Test::Range(range) => self.within(range, field),
         }
     }
 
-    fn matching(&mut self, matcher: &Matcher, field: Option<&str>) -> Result<Bits, Stop> {
+    fn matching(&mut self, condition: usize, matcher: &Matcher, field: Option<&str>) -> Result<Bits, Stop> {
         let (block, mut documents, mut values) = (self.block, self.none(), Vec::new());
-        for (number, which) in self.units(field)? {
+        let is_candidate =
+            |unit: usize| self.candidates.is_none_or(|known| known.plan.has_unit(condition, known.first_unit + unit));
+        if !(0..block.unit_count()).any(is_candidate) {
+            return Ok(documents);
+        }
+        for (number, which) in self.units(field)?.into_iter().filter(|(number, _)| is_candidate(*number)) {
             let unit = block.unit(number)?;
             values.clear();
             for run in unit.runs(matcher.spelling(), which) {

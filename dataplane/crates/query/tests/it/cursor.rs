@@ -22,7 +22,7 @@ fn pages_make_up_the_whole_result_while_documents_arrive() {
         };
         let question = Question { newest_first: round % 3 > 0, page_size: 5 + round % 17, ..Question::of(wanted) };
         let query = compile(question.query()).expect("a good query");
-        let expected = answer(&Asked::new(&question), &before);
+        let expected = answer(&Asked::new(&question), &before, u64::MAX);
         let upto = tier.view().upto();
         let (mut found, mut after, mut next) = (Vec::new(), None, 201);
         loop {

@@ -84,7 +84,7 @@ fn an_expression_that_takes_long_on_one_value_is_stopped_in_time() {
     let mut random = seeded("long value");
     let value: String = (0..150_000).map(|_| if random.random_bool(0.5) { 'a' } else { 'ż' }).collect();
     let source = serde_json::json!({ "a": value }).to_string();
-    let sample = Sample { seq: 1, time: 0, index: "main", source, leaves: Vec::new() };
+    let sample = Sample { leaves: Vec::new(), ..Sample::new(1, 0, "main", source) };
     let patterns = ["[aż]*a[aż]{300}!", "(?m)^[aż]*a[aż]{300}!", "(?:[aż]|\\w)*a[aż]{900}$!"];
     for (state, pattern) in State::ALL.into_iter().flat_map(|state| patterns.map(|pattern| (state, pattern))) {
         let tier = state.tier();

@@ -21,6 +21,8 @@ pub(crate) const PATHS: [&str; 10] =
 #[derive(Debug, Clone)]
 pub(crate) struct Sample {
     pub(crate) seq: u64,
+    /// The position of what took its place.
+    pub(crate) superseded_by: Option<u64>,
     pub(crate) time: i64,
     pub(crate) index: &'static str,
     pub(crate) source: String,
@@ -29,7 +31,12 @@ pub(crate) struct Sample {
 
 impl Sample {
     pub(crate) fn new(seq: u64, time: i64, index: &'static str, source: String) -> Sample {
-        Sample { seq, time, index, leaves: leaves(&source), source }
+        Sample { seq, superseded_by: None, time, index, leaves: leaves(&source), source }
+    }
+
+    /// Whether a search at this position sees it.
+    pub(crate) fn is_there_at(&self, upto: u64) -> bool {
+        self.seq <= upto && self.superseded_by.is_none_or(|by| upto < by)
     }
 
     /// Its explicit id.
@@ -50,7 +57,8 @@ pub(crate) fn samples(random: &mut StdRng, first: u64, count: u64) -> Vec<Sample
     (first..first + count).map(|seq| sample(random, seq)).collect()
 }
 
-fn sample(random: &mut StdRng, seq: u64) -> Sample {
+/// A document; that of every third number has an explicit id, which depends on the number only.
+pub(crate) fn sample(random: &mut StdRng, seq: u64) -> Sample {
     let mut members = serde_json::Map::new();
     if seq.is_multiple_of(3) {
         members.insert("_id".to_owned(), format!("id-{seq}").into());
@@ -189,7 +197,7 @@ pub(crate) fn insert(tier: &HotTier, samples: &[Sample], batch: usize) {
     }
 }
 
-fn record(sample: &Sample) -> Record {
+pub(crate) fn record(sample: &Sample) -> Record {
     let document = Document::parse(sample.source.as_bytes(), &DocumentLimits::default()).expect("a good document");
     Record {
         kind: RecordKind::Put,

@@ -4,6 +4,7 @@ mod alphabet;
 mod cursor;
 mod deadline;
 mod fixtures;
+mod lives;
 mod naive;
 mod oracle;
 mod questions;

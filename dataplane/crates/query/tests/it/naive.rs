@@ -39,9 +39,10 @@ pub(crate) fn leaves(source: &str) -> Vec<Leaf> {
     leaves
 }
 
-/// The positions of all documents that match, in order.
-pub(crate) fn answer(asked: &Asked<'_>, samples: &[Sample]) -> Vec<u64> {
-    let mut found: Vec<&Sample> = samples.iter().filter(|sample| asked.matches(sample)).collect();
+/// The positions of all documents that match and are there at a position, in order.
+pub(crate) fn answer(asked: &Asked<'_>, samples: &[Sample], upto: u64) -> Vec<u64> {
+    let is_found = |sample: &&Sample| sample.is_there_at(upto) && asked.matches(sample);
+    let mut found: Vec<&Sample> = samples.iter().filter(is_found).collect();
     found.sort_by_key(|sample| (sample.time, sample.seq));
     if asked.question.newest_first {
         found.reverse();

@@ -1,0 +1,88 @@
+//! The engine against the naive scan through the lives of shards: written, sealed, flushed, merged, published, superseded, deleted,
+//! restarted, and all of it while it is read.
+
+mod world;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use grepzilla_model::SeqNo;
+use rand::RngExt;
+use rand::rngs::StdRng;
+
+use crate::fixtures::seeded;
+use crate::naive::{Asked, answer};
+use crate::oracle::{compare, compiled};
+use crate::questions::Question;
+use world::World;
+
+/// Questions of the default run, unless `GREPZILLA_QUESTIONS` says otherwise.
+const QUESTIONS: usize = 1_000;
+const QUESTIONS_PER_STEP: usize = 50;
+const STEPS_PER_LIFE: usize = 20;
+
+#[test]
+fn shards_answer_as_a_naive_scan_does_all_their_lives() {
+    let mut random = seeded("lives");
+    let given = std::env::var("GREPZILLA_QUESTIONS");
+    let questions = given.map_or(QUESTIONS, |given| given.parse().expect("a number of questions"));
+    let (mut asked, mut not_empty, mut lives) = (0, 0, 0);
+    while asked < questions {
+        let mut world = World::new(&mut random);
+        for _ in 0..STEPS_PER_LIFE {
+            world.step(&mut random);
+            let (here, found) = ask(&mut random, &world, QUESTIONS_PER_STEP);
+            asked += here;
+            not_empty += found;
+        }
+        lives += 1;
+    }
+    println!("{asked} questions, {not_empty} of them with hits, in {lives} lives");
+    assert!(not_empty * 4 > asked && not_empty < asked);
+}
+
+/// Asks at the present, and now and then at a position of the past. How many questions, and how many of them had hits.
+fn ask(random: &mut StdRng, world: &World, questions: usize) -> (usize, usize) {
+    let (mut asked, mut not_empty) = (0, 0);
+    for _ in 0..questions {
+        let question = Question::any(random, world.samples());
+        let Some(query) = compiled(&question) else { continue };
+        let view = world.view();
+        let past = world.keeps_the_past() && random.random_bool(0.2);
+        let upto = if past { SeqNo(random.random_range(0..=view.upto().0)) } else { view.upto() };
+        let asked_of = Asked::new(&question);
+        let expected = answer(&asked_of, world.samples(), upto.0);
+        compare(&view, upto, &query, &asked_of, world.samples(), &expected);
+        asked += 1;
+        not_empty += usize::from(!expected.is_empty());
+    }
+    (asked, not_empty)
+}
+
+#[test]
+fn answers_at_a_position_do_not_change_while_a_shard_is_written_flushed_and_merged() {
+    let mut random = seeded("reading while writing");
+    for _ in 0..3 {
+        let mut world = World::that_keeps_the_past(&mut random);
+        (0..6).for_each(|_| world.step(&mut random));
+        let (view, samples) = (world.view(), world.samples().to_vec());
+        let upto = view.upto();
+        let (is_over, shard, mut writer) = (AtomicBool::new(false), world.shard(), world.writer(&mut random));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    writer.write_and_maintain();
+                }
+            });
+            for _ in 0..150 {
+                let question = Question::any(&mut random, &samples);
+                let Some(query) = compiled(&question) else { continue };
+                let asked = Asked::new(&question);
+                let expected = answer(&asked, &samples, upto.0);
+                for view in [&view, &shard.view()] {
+                    compare(view, upto, &query, &asked, &samples, &expected);
+                }
+            }
+            is_over.store(true, Ordering::Relaxed);
+        });
+    }
+}
