@@ -79,8 +79,8 @@ mod tests {
             (terms.relation, terms.error_max)
         };
         let (whole, cut) = (of_terms(&[("a", 9)], 0, 0), of_terms(&[("a", 9), ("b", 4)], 0, 3));
-        assert_eq!(relation(&[cut.clone()], false), (TotalRelation::Eq, 0));
-        assert_eq!(relation(&[cut.clone(), whole.clone()], false), (TotalRelation::Gte, 3));
+        assert_eq!(relation(std::slice::from_ref(&cut), false), (TotalRelation::Eq, 0));
+        assert_eq!(relation(&[cut, whole.clone()], false), (TotalRelation::Gte, 3));
         assert_eq!(relation(&[of_terms(&[("a", 9)], 2, 0)], false), (TotalRelation::Gte, 2));
         assert_eq!(relation(&[whole], true), (TotalRelation::Gte, 0));
     }

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use grepzilla_api::peer::{
-    LeafFound, LeafOutcome, LeafQuery, LeafSearchAnswer, LeafSearchRequest, LeafShard, LeafShardAnswer, LogPosition,
-    NOT_LEADER, WRITE_LOST,
+    CURSOR_EXPIRED, LeafFound, LeafOutcome, LeafQuery, LeafSearchAnswer, LeafSearchRequest, LeafShard, LeafShardAnswer,
+    LogPosition, NOT_LEADER, WRITE_LOST,
 };
-use grepzilla_model::ShardId;
+use grepzilla_model::{SeqNo, ShardId};
 use grepzilla_query::CompiledQuery;
 use grepzilla_storage::{Positions, ReadError, View};
 use tokio::sync::OwnedSemaphorePermit;
@@ -76,6 +76,11 @@ async fn search_shard(
 ) -> Result<LeafFound, NotSearched> {
     let (shard, primary) = open_shard(app, &leaf, request.require_primary)?;
     let view = view_with(&shard, leaf.at_least, deadline).await?;
+    if leaf.upto.is_some_and(|upto| upto <= view.base() && view.base() > SeqNo(0)) {
+        let message =
+            format!("retention has dropped documents that the cursor's position shows in shard {}", leaf.shard);
+        return Err(NotSearched { code: CURSOR_EXPIRED, message });
+    }
     let permits = turns(app, &request, deadline).await?;
     let (epoch, span) = (shard.log.positions().epoch, Span::current());
     let work = move || {

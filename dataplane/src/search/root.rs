@@ -7,8 +7,8 @@ use std::time::Duration;
 use futures::future::join_all;
 use grepzilla_api::ingest::TokenPart;
 use grepzilla_api::peer::{
-    LeafFound, LeafHit, LeafOutcome, LeafSearchAnswer, LeafSearchRequest, LeafShard, LogPosition, NOT_LEADER,
-    WRITE_LOST,
+    CURSOR_EXPIRED, LeafFound, LeafHit, LeafOutcome, LeafSearchAnswer, LeafSearchRequest, LeafShard, LogPosition,
+    NOT_LEADER, WRITE_LOST,
 };
 use grepzilla_api::search::{Cursor, FailedShard, Hit, SearchMetrics, SearchResponse, TotalRelation};
 use grepzilla_model::{ShardId, TimeNs};
@@ -183,9 +183,13 @@ impl Gathered {
             let details = json!({ "shard": lost.shard });
             let failure = match search.token.contains_key(&lost.shard) {
                 true => Failure::new(StatusCode::CONFLICT, WRITE_LOST, lost.message.clone()),
-                false => Failure::new(StatusCode::GONE, "cursor_expired", lost.message.clone()),
+                false => Failure::new(StatusCode::GONE, CURSOR_EXPIRED, lost.message.clone()),
             };
             return Err(failure.details(details));
+        }
+        if let Some(expired) = self.failed.iter().find(|failed| failed.code == CURSOR_EXPIRED) {
+            let failure = Failure::new(StatusCode::GONE, CURSOR_EXPIRED, expired.message.clone());
+            return Err(failure.details(json!({ "shard": expired.shard })));
         }
         for failed in self.failed.iter_mut().filter(|failed| failed.code == NOT_LEADER) {
             failed.code = "no_leader".to_owned();

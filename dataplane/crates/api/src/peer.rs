@@ -17,6 +17,8 @@ pub const SEARCH_PATH: &str = "/peer/v1/search";
 pub const NOT_LEADER: &str = "not_leader";
 /// The code of a shard whose log does not have, and cannot get, a position that a token or a cursor names.
 pub const WRITE_LOST: &str = "write_lost";
+/// The code of a shard that cannot show any more what a cursor's position shows, and of the answer (410) to the cursor.
+pub const CURSOR_EXPIRED: &str = "cursor_expired";
 
 /// `POST`: the payload of a log frame, for the leader of `shard`; answers [`AppendAnswer`].
 pub fn append_path(shard: &str) -> String {

@@ -1,6 +1,7 @@
 //! The engine against the naive scan through the lives of shards: written, sealed, flushed, merged, published, superseded, deleted,
 //! restarted, and all of it while it is read.
 
+mod segments;
 mod world;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,8 +17,8 @@ use crate::questions::Question;
 use world::World;
 
 /// Questions of the default run, unless `GREPZILLA_QUESTIONS` says otherwise.
-const QUESTIONS: usize = 1_000;
-const QUESTIONS_PER_STEP: usize = 50;
+const QUESTIONS: usize = 20_000;
+const QUESTIONS_PER_STEP: usize = 100;
 const STEPS_PER_LIFE: usize = 20;
 
 #[test]

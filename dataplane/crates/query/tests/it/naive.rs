@@ -140,7 +140,7 @@ impl<'a> AskedMatch<'a> {
             let builder = &mut regex::RegexBuilder::new(&wanted.pattern);
             builder.case_insensitive(ignores_case).build().expect("the engine took it")
         });
-        let is_folded = ignores_case && wanted.form != Form::Regex;
+        let is_folded = ignores_case && matches!(wanted.form, Form::Contains | Form::Exact);
         let pattern = if is_folded { fold(&wanted.pattern) } else { wanted.pattern.clone() };
         AskedMatch { wanted, pattern, regex }
     }
@@ -155,9 +155,13 @@ impl<'a> AskedMatch<'a> {
         match self.wanted.form {
             Form::Contains => spelled.contains(&self.pattern),
             Form::Exact => spelled == self.pattern,
-            Form::Wildcard => wildcard::matches(&self.pattern, spelled),
+            Form::Wildcard => wildcard::matches(&self.pattern, |character| self.spell(character), spelled),
             Form::Regex => self.regex.as_ref().expect("it is one").is_match(written),
         }
+    }
+
+    fn spell(&self, character: char) -> String {
+        if self.wanted.case_sensitive { character.to_string() } else { fold(&character.to_string()) }
     }
 
     /// All matches of a regular expression that are not empty.
@@ -172,7 +176,10 @@ impl<'a> AskedMatch<'a> {
         match self.wanted.form {
             Form::Contains => spelled.contains(&self.pattern),
             Form::Exact => spelled == self.pattern,
-            Form::Wildcard => wildcard::matches(self.pattern.trim_matches(['*', '?']), &spelled),
+            Form::Wildcard => {
+                let pattern = self.pattern.trim_matches(['*', '?']);
+                wildcard::matches(pattern, |character| self.spell(character), &spelled)
+            }
             Form::Regex => {
                 let regex = self.regex.as_ref().expect("it is one");
                 regex.find_iter(value).any(|found| found.as_str() == highlighted)

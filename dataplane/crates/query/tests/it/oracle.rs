@@ -16,7 +16,7 @@ use crate::naive::{Asked, AskedMatch, answer};
 use crate::questions::{Form, Question, Wanted};
 
 /// Rounds, unless `GREPZILLA_ROUNDS` says otherwise.
-const ROUNDS: usize = 30;
+const ROUNDS: usize = 10;
 const PAGES_MAX: usize = 4;
 const QUESTIONS_PER_ROUND: usize = 100;
 const DOCUMENTS_PER_ROUND: u64 = 150;

@@ -47,7 +47,7 @@ impl World {
             wal_bytes_max: 64 << 10,
             cursor_ttl,
             merged_block_bytes: random.random_range(1..60) << 10,
-            segment: SegmentOptions { own_unit_bytes: random.random_range(1..2_000), ..SegmentOptions::default() },
+            segment: SegmentOptions { own_unit_bytes: random.random_range(500..8_000), ..SegmentOptions::default() },
             cache: Arc::new(BlockCache::new(random.random_range(0..4) << 20)),
             hot: HotOptions {
                 block_documents_max: random.random_range(1..60),
@@ -100,6 +100,25 @@ impl World {
         }
     }
 
+    /// Writes documents and moves them to a segment that is published.
+    pub(crate) fn fill_segment(&mut self, random: &mut StdRng, count: usize) {
+        self.write(random, count);
+        self.shard.flush().expect("flushed").expect("there was something");
+        self.manifest = publish(&self.shard).or(self.manifest.take());
+    }
+
+    /// Changes a byte of each segment file, and starts again.
+    pub(crate) fn damage_segments(&mut self, offset: usize) {
+        self.shard.close().expect("closed");
+        for (path, mut bytes) in self.machine.files() {
+            if path.extension().is_some_and(|extension| extension == "seg") {
+                bytes[offset] ^= 0x10;
+                self.machine.plant(&path, bytes);
+            }
+        }
+        self.shard = Arc::new(lead(&self.machine, &self.options, self.manifest.clone()));
+    }
+
     /// What goes on writing, without keeping what it wrote.
     pub(crate) fn writer(&self, random: &mut StdRng) -> Writer {
         Writer { shard: Arc::clone(&self.shard), random: StdRng::seed_from_u64(random.random()), round: 0 }
@@ -110,7 +129,7 @@ impl World {
         let first = append(&self.shard, written.iter().map(record).collect());
         for (seq, mut sample) in (first.0..).zip(written.drain(..)) {
             if let Some(id) = sample.id() {
-                self.supersede(sample.index, &id.to_owned(), seq);
+                self.supersede(sample.index, id, seq);
             }
             sample.seq = seq;
             self.samples.push(sample);

@@ -1,19 +1,23 @@
 //! Wildcards by trying everything.
 
 /// A set of places in the pattern that may have been reached, moved along the text.
-pub(crate) fn matches(pattern: &str, text: &str) -> bool {
+/// Each literal character of the pattern stands for what `spell` makes of it.
+pub(crate) fn matches(pattern: &str, spell: impl Fn(char) -> String, text: &str) -> bool {
     let mut tokens: Vec<Option<char>> = vec![None];
     let mut is_any: Vec<bool> = vec![false];
     let mut characters = pattern.chars();
     while let Some(character) = characters.next() {
-        let (token, any) = match character {
-            '*' => (None, false),
-            '?' => (Some('?'), true),
-            '\\' => (characters.next(), false),
-            other => (Some(other), false),
+        let literal = match character {
+            '*' | '?' => {
+                tokens.push((character == '?').then_some('?'));
+                is_any.push(character == '?');
+                continue;
+            }
+            '\\' => characters.next().map(&spell).unwrap_or_default(),
+            other => spell(other),
         };
-        tokens.push(token);
-        is_any.push(any);
+        tokens.extend(literal.chars().map(Some));
+        is_any.resize(tokens.len(), false);
     }
     // A star before and behind: the pattern may stand anywhere.
     tokens.push(None);
