@@ -7,11 +7,11 @@ use grepzilla_api::peer::{
     LeafTerms,
 };
 use grepzilla_api::search as wire;
-use grepzilla_api::search::ShardExplanation;
+use grepzilla_api::search::{ExplainedPattern, ShardExplanation};
 use grepzilla_model::{Epoch, IndexName, SeqNo, ShardId, TimeNs};
 use grepzilla_query::{
-    self as engine, Aggregations, Bound, Bounds, CompiledQuery, LeafAnswer, LeafMetrics, LeafRequest, Node, Pattern,
-    Query, QueryError, SortKey, TimeRange,
+    self as engine, Aggregations, Bound, Bounds, CompiledQuery, LeafAnswer, LeafRequest, Node, Pattern, Query,
+    QueryError, SortKey, TimeRange,
 };
 use grepzilla_storage::View;
 use serde_json::json;
@@ -130,7 +130,7 @@ pub(super) fn sort_key(key: &HitKey) -> SortKey {
 
 /// A shard's answer, cut where its documents weigh more than `bytes_max`; one document always passes.
 pub(super) fn found(answer: LeafAnswer, bytes_max: usize, seq: SeqNo, epoch: Epoch, primary: bool) -> LeafFound {
-    let LeafAnswer { hits, total, histogram, terms, mut more, deadline_hit, budget_hit, metrics } = answer;
+    let LeafAnswer { hits, total, histogram, terms, mut more, deadline_hit, budget_hit, metrics, .. } = answer;
     let (mut kept, mut bytes) = (Vec::with_capacity(hits.len()), 0);
     for hit in hits {
         bytes += hit.source.len() + hit.preview.len();
@@ -174,14 +174,14 @@ fn outward_terms(terms: engine::Terms) -> LeafTerms {
 pub(super) fn explanation(
     shard: ShardId,
     query: &CompiledQuery,
-    metrics: &LeafMetrics,
+    answer: &LeafAnswer,
     threads: usize,
 ) -> ShardExplanation {
-    let micros = |time: Duration| time.as_micros() as u64;
+    let (metrics, micros) = (&answer.metrics, |time: Duration| time.as_micros() as u64);
+    let required = query.required_by_patterns().into_iter().zip(&answer.grams);
     ShardExplanation {
         shard,
-        required: query.required_by_patterns(),
-        grams: metrics.grams,
+        patterns: required.map(|(required, grams)| ExplainedPattern { required, grams: *grams }).collect(),
         blocks_total: metrics.blocks_total,
         blocks_excluded: metrics.blocks_excluded,
         blocks_read: metrics.blocks_read,

@@ -89,7 +89,7 @@ async fn search_shard(
         let threads = permits.len();
         let asked = convert::leaf_request(&query, &request, &leaf, &view, threads, deadline);
         let answer = grepzilla_query::search(&view, &asked).map_err(|error| unreadable(leaf.shard, &error))?;
-        let explain = request.explain.then(|| convert::explanation(leaf.shard, &query, &answer.metrics, threads));
+        let explain = request.explain.then(|| convert::explanation(leaf.shard, &query, &answer, threads));
         // All shards of one answer together weigh no more than a page.
         let bytes_max = PAGE_BYTES_MAX / request.shards.len().max(1);
         let found = convert::found(answer, bytes_max, leaf.upto.unwrap_or(view.upto()), epoch, primary);

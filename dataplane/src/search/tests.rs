@@ -108,7 +108,7 @@ async fn documents_are_counted_by_time_and_by_value_over_all_shards() {
     let explained = answer["explain"].as_array().expect("an explanation");
     let shards: BTreeSet<_> = explained.iter().map(|shard| shard["shard"].as_u64()).collect();
     assert_eq!(shards, (0..4).map(Some).collect());
-    assert!(explained.iter().all(|shard| shard["required"][0] == "\"needle\""), "{answer}");
+    assert!(explained.iter().all(|shard| shard["patterns"][0]["required"] == "\"needle\""), "{answer}");
     let request = json!({"contains": "needle", "terms": {"field": "text"}});
     let (_, answer) = cluster.search(0, &request).await;
     assert_eq!(answer["terms"]["buckets"], json!([{"value": "needle", "count": 25}]));

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use crate::ingest::TokenPart;
 
 pub use aggregation::{Histogram, HistogramBucket, HistogramRequest, TermBucket, Terms, TermsRequest};
-pub use explain::ShardExplanation;
+pub use explain::{ExplainedPattern, ShardExplanation};
 pub use tree::{QueryNode, RangeBound, RangeBounds};
 
 /// The request. Exactly one of `contains`, `exact`, `wildcard`, `regex` and `query` is given.

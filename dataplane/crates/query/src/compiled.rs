@@ -67,6 +67,13 @@ impl CompiledQuery {
         matchers.map(|matcher| matcher.required().to_string().chars().take(CHARACTERS_MAX).collect()).collect()
     }
 
+    /// Of what there is for each condition, what there is for each pattern.
+    pub(crate) fn of_patterns(&self, of_conditions: &[u64]) -> Vec<u64> {
+        let is_pattern = |condition: &Condition| matches!(condition.test, Test::Match(_));
+        let both = self.conditions.iter().zip(of_conditions);
+        both.filter(|(condition, _)| is_pattern(condition)).map(|(_, of)| *of).collect()
+    }
+
     /// The patterns that may be shown as what matched.
     pub(crate) fn shown(&self) -> impl Iterator<Item = (&Condition, &Matcher)> {
         self.conditions.iter().filter(|condition| condition.is_positive).filter_map(|condition| match &condition.test {

@@ -79,6 +79,8 @@ pub struct LeafAnswer {
     pub deadline_hit: bool,
     /// Whether `candidates_max` was reached.
     pub budget_hit: bool,
+    /// For each pattern, in the order of the query, how many grams were looked up in the indexes of segments.
+    pub grams: Vec<u64>,
     /// What it took.
     pub metrics: LeafMetrics,
 }
@@ -123,8 +125,6 @@ pub struct LeafMetrics {
     pub documents_unpacked: u64,
     /// From the start to the first document that matches.
     pub first_hit: Option<Duration>,
-    /// Grams that were looked up, in all segments.
-    pub grams: u64,
     /// The time that asking the index of grams took.
     pub plan: Duration,
     /// The time that searching took, `plan` included.
@@ -138,7 +138,6 @@ impl LeafMetrics {
         self.candidates_total += other.candidates_total;
         self.blocks_excluded += other.blocks_excluded;
         self.blocks_read += other.blocks_read;
-        self.grams += other.grams;
         self.plan += other.plan;
         self.bytes_read += other.bytes_read;
         self.first_hit = self.first_hit.into_iter().chain(other.first_hit).min();
@@ -151,7 +150,7 @@ pub fn search(view: &View, request: &LeafRequest<'_>) -> Result<LeafAnswer, Read
     let visit = Visit::new(view, request, started);
     let (scan, stop) = run(&visit);
     let scanned = started.elapsed();
-    let Scan { page, total, aggregates, mut metrics, .. } = scan;
+    let Scan { page, total, aggregates, grams, mut metrics, .. } = scan;
     let has_more = page.has_more();
     let clock = Clock::new(request.deadline);
     let (hits, assembled) = hit::assemble(page, &visit.blocks, request, &clock, &mut metrics);
@@ -172,6 +171,7 @@ pub fn search(view: &View, request: &LeafRequest<'_>) -> Result<LeafAnswer, Read
         more: has_more || stop.is_some(),
         deadline_hit: matches!(stop, Some(Stop::Deadline)),
         budget_hit: matches!(stop, Some(Stop::Budget)),
+        grams: request.query.of_patterns(&grams),
         metrics,
     })
 }

@@ -8,11 +8,8 @@ use serde::{Deserialize, Serialize};
 pub struct ShardExplanation {
     /// The shard.
     pub shard: ShardId,
-    /// For each pattern, in the order of the query: what the folded text of every match contains, cut to 1,000 characters;
-    /// `everything` if nothing is known of it.
-    pub required: Vec<String>,
-    /// Grams of these that were looked up in the indexes of segments.
-    pub grams: u64,
+    /// The patterns, in the order of the query.
+    pub patterns: Vec<ExplainedPattern>,
     /// Blocks there are.
     pub blocks_total: u64,
     /// Blocks that the index of grams excluded.
@@ -29,4 +26,13 @@ pub struct ShardExplanation {
     pub scan_us: u64,
     /// Microseconds that putting the page together took.
     pub assembly_us: u64,
+}
+
+/// One pattern.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExplainedPattern {
+    /// What the folded text of every match contains, cut to 1,000 characters; `everything` if nothing is known.
+    pub required: String,
+    /// How many grams were looked up for it, over all segments.
+    pub grams: u64,
 }

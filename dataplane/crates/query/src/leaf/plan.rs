@@ -23,17 +23,20 @@ pub(super) struct Plan {
     units: Vec<Option<UnitSet>>,
     /// For each block whether the query may hold for some document of it.
     blocks: Vec<bool>,
-    grams: u64,
+    grams: Vec<u64>,
 }
 
 impl Plan {
     pub(super) fn new(query: &CompiledQuery, segment: &Segment) -> Result<Plan, ReadError> {
-        let mut look_up = LookUp { segment, grams: 0 };
-        let units: Vec<Option<UnitSet>> =
-            query.conditions.iter().map(|condition| look_up.condition(condition)).collect::<Result<_, ReadError>>()?;
+        let (mut units, mut grams) = (Vec::new(), Vec::new());
+        for condition in &query.conditions {
+            let mut look_up = LookUp { segment, grams: 0 };
+            units.push(look_up.condition(condition)?);
+            grams.push(look_up.grams);
+        }
         let block = |number| query.tree.may_hold(known(&units, segment.units_of(number)));
         let blocks = (0..segment.blocks().len()).map(block).collect();
-        Ok(Plan { units, blocks, grams: look_up.grams })
+        Ok(Plan { units, blocks, grams })
     }
 
     /// Whether the query may hold for a document of a block of the segment.
@@ -46,9 +49,9 @@ impl Plan {
         self.units[condition].as_ref().is_none_or(|units| units.contains(unit))
     }
 
-    /// How many grams were looked up.
-    pub(super) fn grams(&self) -> u64 {
-        self.grams
+    /// How many grams were looked up for each condition.
+    pub(super) fn grams(&self) -> &[u64] {
+        &self.grams
     }
 }
 

@@ -80,6 +80,8 @@ pub(super) struct Scan<'a> {
     pub(super) page: Page,
     pub(super) total: u64,
     pub(super) aggregates: Aggregates,
+    /// Grams that were looked up for each condition.
+    pub(super) grams: Vec<u64>,
     pub(super) metrics: LeafMetrics,
 }
 
@@ -91,6 +93,7 @@ impl<'a> Scan<'a> {
             page: Page::new(visit.request.size),
             total: 0,
             aggregates: Aggregates::new(&visit.request.aggregations),
+            grams: vec![0; visit.request.query.conditions.len()],
             metrics: LeafMetrics::default(),
         }
     }
@@ -146,6 +149,7 @@ impl<'a> Scan<'a> {
         self.page.merge(other.page);
         self.total += other.total;
         self.aggregates.merge(other.aggregates);
+        self.grams.iter_mut().zip(other.grams).for_each(|(sum, grams)| *sum += grams);
         self.metrics.merge(&other.metrics);
     }
 
@@ -160,7 +164,7 @@ impl<'a> Scan<'a> {
         let started = Instant::now();
         let made = Arc::new(Plan::new(self.visit.request.query, &self.visit.view.segments()[place.segment])?);
         self.metrics.plan += started.elapsed();
-        self.metrics.grams += made.grams();
+        self.grams.iter_mut().zip(made.grams()).for_each(|(sum, grams)| *sum += grams);
         *plan = Some(Arc::clone(&made));
         Ok(Some(made))
     }

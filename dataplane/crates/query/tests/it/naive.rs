@@ -177,7 +177,9 @@ impl<'a> AskedMatch<'a> {
             Form::Contains => spelled.contains(&self.pattern),
             Form::Exact => spelled == self.pattern,
             Form::Wildcard => {
-                let pattern = self.pattern.trim_matches(['*', '?']);
+                // What stands for nothing in particular at both ends is not highlighted.
+                let is_vague = |character| matches!(character, '*' | '?') || self.spell(character).is_empty();
+                let pattern = self.pattern.trim_matches(is_vague);
                 wildcard::matches(pattern, |character| self.spell(character), &spelled)
             }
             Form::Regex => {

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use grepzilla_model::SeqNo;
 use grepzilla_query::{Aggregations, LeafAnswer, LeafRequest, Node, Order, Pattern, Query, TimeRange, compile, search};
 use grepzilla_storage::{ReadError, View};
 
@@ -18,6 +19,7 @@ fn ask(view: &View, root: Node) -> Result<LeafAnswer, ReadError> {
         size: 10,
         after: None,
         upto: view.upto(),
+        since: SeqNo(0),
         count: true,
         aggregations: Aggregations::default(),
         threads: 2,
