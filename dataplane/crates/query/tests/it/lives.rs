@@ -62,7 +62,7 @@ fn ask(random: &mut StdRng, world: &World, questions: usize) -> (usize, usize) {
 #[test]
 fn answers_at_a_position_do_not_change_while_a_shard_is_written_flushed_and_merged() {
     let mut random = seeded("reading while writing");
-    for _ in 0..3 {
+    for _ in 0..2 {
         let mut world = World::that_keeps_the_past(&mut random);
         (0..6).for_each(|_| world.step(&mut random));
         let (view, samples) = (world.view(), world.samples().to_vec());
@@ -74,7 +74,7 @@ fn answers_at_a_position_do_not_change_while_a_shard_is_written_flushed_and_merg
                     writer.write_and_maintain();
                 }
             });
-            for _ in 0..150 {
+            for _ in 0..100 {
                 let question = Question::any(&mut random, &samples);
                 let Some(query) = compiled(&question) else { continue };
                 let asked = Asked::new(&question);
