@@ -11,18 +11,17 @@ mod list;
 mod log_thread;
 mod maintenance;
 mod newest;
+mod opening;
 mod options;
 mod policy;
 mod queue;
 mod state;
 
-use std::cell::Cell;
 use std::fmt;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
-use std::time::Instant;
 
 use grepzilla_model::{
     Batch, ClusterUuid, Durability, Epoch, Incarnation, IndexName, Manifest, SeqNo, ShardId, TimeNs,
@@ -31,15 +30,14 @@ use parking_lot::Mutex;
 
 use crate::disk::Disk;
 use crate::replica::ReplicaFolder;
-use crate::segment::OpenSegmentError;
 use crate::wal::frame::PAYLOAD_BYTES_MAX;
-use crate::wal::{LogSizes, encode_payload, payload_bytes, recover};
+use crate::wal::{encode_payload, payload_bytes};
 use crate::{AppendError, Corruption, MaintenanceError, OpenError, ReadError, StoredDocument, View};
 
 use contents::Contents;
-use keys::{KeyWindow, entry_of};
 use log_thread::{Board, LogThread};
-use maintenance::{Maintenance, open_segments};
+use maintenance::Maintenance;
+use opening::Opened;
 use queue::{Queue, Request, WaitingBatch};
 
 pub(crate) use list::SegmentList;
@@ -95,40 +93,8 @@ impl Shard {
     ) -> Result<Shard, OpenError> {
         let _entered = tracing::info_span!("open_shard", %shard).entered();
         let folder = ReplicaFolder::open(disk, dir, cluster, shard)?;
-        let manifest = folder.manifest()?;
         let contents = Arc::new(Contents::new(shard, options.hot.clone()));
-        let (segments, damaged) = open_segments(&folder, &manifest, &options.cache)?;
-        let damaged = damaged.into_iter().map(unusable).collect::<Result<Vec<_>, OpenError>>()?;
-        let sizes = LogSizes::new(options.wal_bytes_max);
-        let mut keys = KeyWindow::new(options.key_age_max, options.keys_max);
-        for segment in &segments {
-            // Without them a repeat could be taken for new, so they are not left out.
-            segment.segment.keys().map_err(read_error)?.into_iter().for_each(|key| keys.remember(key));
-        }
-        contents.show(manifest.base, manifest.flushed, segments, &[]);
-        let mut noted = Ok(());
-        let mut show = |epoch, first: SeqNo, mut batch: Batch| {
-            if let Some(entry) = entry_of(&batch, epoch, first) {
-                keys.remember(entry);
-            }
-            let flushed = manifest.flushed.plus(1).0.saturating_sub(first.0);
-            batch.records.drain(..usize::try_from(flushed).unwrap_or(usize::MAX).min(batch.records.len()));
-            let added = contents.add(epoch, first.plus(flushed), batch);
-            noted = std::mem::replace(&mut noted, Ok(())).and(added);
-        };
-        let began = Instant::now();
-        let read_bytes = Cell::new(0);
-        let heard = |done, total| {
-            read_bytes.set(done);
-            progress(done, total);
-        };
-        let log = recover(&folder, sizes, manifest.flushed, &mut show, &heard).inspect_err(|error| {
-            if let OpenError::Corrupt(corruption) = error {
-                folder.quarantine(corruption);
-            }
-        })?;
-        noted.map_err(read_error)?;
-        let replay = ReplayStats { bytes: read_bytes.get(), seconds: began.elapsed().as_secs_f64() };
+        let Opened { manifest, log, keys, replay, damaged } = opening::open(&folder, &contents, &options, progress)?;
         let last = log.last_seq();
         let positions =
             Positions { epoch: log.epoch(), appended: last, durable: last, committed: last, wal_bytes: log.bytes() };
@@ -324,27 +290,6 @@ impl Shard {
         };
         *thread = Thread::Ended(result.clone());
         result
-    }
-}
-
-/// What is damaged in a segment that does not open. A newer format is no damage, and refuses the shard.
-fn unusable(error: OpenSegmentError) -> Result<Corruption, OpenError> {
-    match error {
-        OpenSegmentError::NewerFormat { path, format, min_reader, supported } => {
-            Err(OpenError::NewerFormat { path, format, min_reader, supported })
-        }
-        OpenSegmentError::OtherFold { path, found, supported } => {
-            Err(OpenError::NewerFormat { path, format: found, min_reader: found, supported })
-        }
-        OpenSegmentError::Read(ReadError::Corrupt(corruption)) => Ok(corruption),
-        OpenSegmentError::Read(error) => Err(read_error(error)),
-    }
-}
-
-fn read_error(error: ReadError) -> OpenError {
-    match error {
-        ReadError::Corrupt(corruption) => OpenError::Corrupt(corruption),
-        ReadError::Disk(error) => OpenError::Segment(error),
     }
 }
 

@@ -162,6 +162,10 @@ fn a_damaged_segment_is_named_and_what_is_left_can_be_read() {
     assert!(matches!(shard.adopt(store.manifest.clone()), Err(MaintenanceError::Damaged(_))));
     assert!(matches!(shard.flush(), Err(MaintenanceError::Damaged(_))));
     shard.close().expect("closed");
+    machine.vanish(&path);
+    let shard = open(machine.boot(), options()).expect("opens");
+    assert_eq!(shard.damaged()[0].found, "no such file");
+    drop(shard);
     machine.plant(&path, good);
     assert_eq!(documents(&store.lead(machine.boot(), options()).view()).len(), 25);
 }
