@@ -201,7 +201,7 @@ impl Shard {
     }
 
     /// The segments of the manifest that cannot be used. If there are any, what is left is shown and nothing is written.
-    pub fn damaged(&self) -> Vec<Corruption> {
+    pub fn damaged(&self) -> &[Corruption] {
         self.maintenance.damaged()
     }
 

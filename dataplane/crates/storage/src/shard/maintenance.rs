@@ -96,6 +96,10 @@ pub(super) struct Maintenance {
     merging: Mutex<()>,
     work: Mutex<Work>,
     stats: Mutex<MaintenanceStats>,
+    /// A copy of the published manifest, for those who do not wait for a flush.
+    manifest: Mutex<Manifest>,
+    /// Segments of the published manifest that could not be read when the shard was opened.
+    damaged: Vec<Corruption>,
     folder: Arc<ReplicaFolder>,
     contents: Arc<Contents>,
     queue: Arc<Queue>,
@@ -113,8 +117,6 @@ struct Work {
     /// Names of files that are not shown any more and may still be named by the published manifest.
     retired: Vec<String>,
     horizon: Horizon,
-    /// Segments of the published manifest that cannot be read.
-    damaged: Vec<Corruption>,
 }
 
 impl Maintenance {
@@ -127,14 +129,15 @@ impl Maintenance {
         damaged: Vec<Corruption>,
     ) -> Maintenance {
         let horizon = Horizon::new(options.cursor_ttl);
-        let work = Work { published, adopted: false, recorded: true, retired: Vec::new(), horizon, damaged };
+        let manifest = Mutex::new(published.clone());
+        let work = Mutex::new(Work { published, adopted: false, recorded: true, retired: Vec::new(), horizon });
         let (merging, stats) = (Mutex::default(), Mutex::default());
-        Maintenance { merging, work: Mutex::new(work), stats, folder, contents, queue, options }
+        Maintenance { merging, work, stats, manifest, damaged, folder, contents, queue, options }
     }
 
     /// The last manifest that was published.
     pub(super) fn manifest(&self) -> Manifest {
-        self.work.lock().published.clone()
+        self.manifest.lock().clone()
     }
 
     pub(super) fn stats(&self) -> MaintenanceStats {
@@ -144,17 +147,19 @@ impl Maintenance {
     }
 
     /// Segments that cannot be read.
-    pub(super) fn damaged(&self) -> Vec<Corruption> {
-        self.work.lock().damaged.clone()
+    pub(super) fn damaged(&self) -> &[Corruption] {
+        &self.damaged
     }
 
     /// The state, if it may be changed.
     fn begin(&self) -> Result<MutexGuard<'_, Work>, MaintenanceError> {
+        self.refuse_damaged()?;
         let work = self.work.lock();
-        if let Some(corruption) = work.damaged.first() {
-            return Err(MaintenanceError::Damaged(corruption.clone()));
-        }
         if work.adopted { Ok(work) } else { Err(MaintenanceError::NotAdopted) }
+    }
+
+    fn refuse_damaged(&self) -> Result<(), MaintenanceError> {
+        self.damaged.first().map_or(Ok(()), |corruption| Err(MaintenanceError::Damaged(corruption.clone())))
     }
 
     /// Asks the log thread and waits.

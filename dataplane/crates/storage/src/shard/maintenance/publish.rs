@@ -41,6 +41,7 @@ impl Maintenance {
 
     /// Records what was published; only then is it safe to remove what it makes superfluous.
     fn settle(&self, work: &mut Work) -> Result<(), MaintenanceError> {
+        *self.manifest.lock() = work.published.clone();
         if !work.recorded {
             self.folder.record_manifest(&work.published)?;
             work.recorded = true;
@@ -64,11 +65,9 @@ impl Maintenance {
 
     /// See [`Shard::adopt`](crate::Shard::adopt).
     pub(in crate::shard) fn adopt(&self, stored: Option<Manifest>) -> Result<(), MaintenanceError> {
+        self.refuse_damaged()?;
         let _merging = self.merging.lock();
         let mut work = self.work.lock();
-        if let Some(corruption) = work.damaged.first() {
-            return Err(MaintenanceError::Damaged(corruption.clone()));
-        }
         let stored = stored.unwrap_or_default();
         if stored.generation < work.published.generation {
             let (stored, local) = (stored.generation, work.published.generation);
