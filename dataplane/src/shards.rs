@@ -46,6 +46,8 @@ pub(crate) struct ShardsContext {
     metrics: MaintenanceMetrics,
     /// Whether segments are merged.
     merges: bool,
+    /// Whether the oldest segments are ever dropped.
+    retains: bool,
     /// How long the list of a superseded generation stays readable.
     cursor_ttl: Duration,
 }
@@ -88,9 +90,21 @@ impl ShardManager {
         }
         let opener = Arc::new(Opener::new(parts.folder, parts.cluster, config, parts.cache, table.clone()));
         let (jobs, merges) = (Jobs::new(), config.storage.merge);
+        let retains = config.storage.retention_age_seconds.is_some() || config.storage.retention_bytes.is_some();
         let cursor_ttl = Duration::from_secs(config.search.cursor_ttl_seconds);
-        let context =
-            ShardsContext { store, keys, node, registration, opener, table, jobs, metrics, merges, cursor_ttl };
+        let context = ShardsContext {
+            store,
+            keys,
+            node,
+            registration,
+            opener,
+            table,
+            jobs,
+            metrics,
+            merges,
+            retains,
+            cursor_ttl,
+        };
         let context = Arc::new(context);
         ShardManager { context, topology, running: BTreeSet::new() }
     }

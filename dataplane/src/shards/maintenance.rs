@@ -3,10 +3,11 @@
 //! ```text
 //! adopt the store's manifest ──> flush   when the hot tier is large or old enough
 //!                            ──> merge   when there are enough segments of one size
+//!                            ──> drop    the oldest segments, as far as retention says
 //!                            ──> publish what is shown, by compare-and-swap, and then let go of log and files
 //! ```
 //!
-//! The three go on side by side and do not wait for each other, so a store that is away delays publishing and nothing
+//! These go on side by side and do not wait for each other, so a store that is away delays publishing and nothing
 //! else. Never so: a manifest is recorded as published before the store has accepted it; a leader that has stepped down
 //! goes on building.
 
@@ -84,7 +85,7 @@ impl RunningMaintenance {
 impl Maintenance {
     async fn run(self) {
         if self.adopt().await {
-            tokio::join!(self.flush(), self.merge(), self.publish());
+            tokio::join!(self.flush(), self.merge(), self.retain(), self.publish());
         }
     }
 

@@ -103,6 +103,8 @@ fn options_of(config: &NodeConfig, cache: Arc<BlockCache>) -> ShardOptions {
         flush_bytes: config.storage.flush_bytes,
         flush_age: Duration::from_secs(config.storage.flush_age_seconds),
         merged_bytes_max: config.storage.merged_bytes_max,
+        retention_age: config.storage.retention_age_seconds.map(Duration::from_secs),
+        retention_bytes: config.storage.retention_bytes,
         cursor_ttl: Duration::from_secs(config.search.cursor_ttl_seconds),
         cache,
         ..ShardOptions::default()

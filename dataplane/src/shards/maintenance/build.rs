@@ -1,11 +1,11 @@
-//! Flushing and merging: work on this node's disk that needs nobody else.
+//! Flushing, merging and retention: work on this node's disk that needs nobody else.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use grepzilla_model::TimeNs;
-use grepzilla_storage::{Flushed, MaintenanceError, Merged};
+use grepzilla_storage::{Flushed, MaintenanceError, Merged, Retained};
 
 use super::Maintenance;
 use super::trouble::Trouble;
@@ -15,6 +15,8 @@ use crate::logging::with_causes;
 const FLUSH_INTERVAL: Duration = Duration::from_millis(100);
 /// How often the segments are looked at.
 const MERGE_INTERVAL: Duration = Duration::from_secs(1);
+/// How often the age and the bytes of segments are looked at.
+const RETAIN_INTERVAL: Duration = Duration::from_secs(2);
 
 impl Maintenance {
     /// Flushes whenever the hot tier wants it.
@@ -50,6 +52,20 @@ impl Maintenance {
         }
     }
 
+    /// Drops the oldest segments whenever they are too old or too many, if that is configured.
+    pub(super) async fn retain(&self) {
+        let mut trouble = Trouble::default();
+        while self.context.retains && self.pause(trouble.pause(RETAIN_INTERVAL)).await {
+            match self.blocking(|log| log.retain(TimeNs::from_system(SystemTime::now()))).await {
+                Ok(dropped) => {
+                    trouble.over();
+                    dropped.into_iter().for_each(|dropped| self.say_dropped(&dropped));
+                }
+                Err(error) => self.failed("retention", &error, &mut trouble),
+            }
+        }
+    }
+
     /// One merge, given up soon if maintenance is to end meanwhile.
     async fn merge_once(&self) -> Result<Option<Merged>, MaintenanceError> {
         let give_up = Arc::new(AtomicBool::new(false));
@@ -80,6 +96,13 @@ impl Maintenance {
             shard = %self.shard, epoch = %self.epoch, first_seq = %merged.name.first, last_seq = %merged.name.last,
             segment = %merged.name, segments = merged.segments, dropped = merged.dropped, bytes = merged.bytes,
             took_ms = merged.took.as_millis() as u64, "merged segments"
+        );
+    }
+
+    fn say_dropped(&self, dropped: &Retained) {
+        tracing::info!(
+            shard = %self.shard, epoch = %self.epoch, base = %dropped.base, segments = dropped.segments,
+            documents = dropped.documents, "retention dropped the oldest segments"
         );
     }
 

@@ -244,6 +244,31 @@ async fn a_segment_that_is_damaged_is_named_and_the_other_shard_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn retention_by_bytes_drops_the_oldest_documents_for_good() {
+    let mut node = NodeProcess::start_alone_with(&json!({ "storage": {
+        "flush_bytes": 16 << 10, "flush_age_seconds": 1, "retention_bytes": 64 << 10, "merge": false
+    } }));
+    let text = |number: u64| {
+        format!("noise {}{}", number, (0..8).map(|_| format!("{:016x}", rand::random::<u64>())).collect::<String>())
+    };
+    let mut written = 0;
+    eventually("nothing is dropped", async || {
+        let batch: Value = (0..BATCH).map(|number| json!({ "text": text(number) })).collect();
+        node.answer(node.request("POST", "/ingest").json(&batch)).await;
+        written += BATCH;
+        let bases = [manifest(&node, &json!(0)).await, manifest(&node, &json!(1)).await]
+            .map(|manifest| manifest["base"].as_u64());
+        if bases.iter().all(|base| *base > Some(1)) { Ok(()) } else { Err(json!(bases)) }
+    })
+    .await;
+    let (left, partial) = count(&node, "noise").await;
+    assert!(left < written && left > 0 && !partial, "{left} of {written}");
+    node.kill();
+    node.restart();
+    assert!(count(&node, "noise").await.0 <= left, "what was dropped is back");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn etcd_that_is_away_delays_publishing_and_nothing_else() {
     let mut etcd = Etcd::start().await;
     etcd.write_ring(1, 2).await;

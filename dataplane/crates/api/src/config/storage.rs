@@ -19,6 +19,11 @@ pub struct StorageConfig {
     pub merge: bool,
     /// Bytes of documents in a segment that was merged, at most: 1 MiB to 64 GiB. Default 1 GiB.
     pub merged_bytes_max: u64,
+    /// Seconds after which documents go, counted from when they were received, of all indexes; a segment goes when all of it
+    /// is that old, and not before cursors that show it are: 60 to 3,153,600,000. Default: never.
+    pub retention_age_seconds: Option<u64>,
+    /// Bytes of segment files of one shard beyond which its oldest segments go: 64 KiB to 1 PiB. Default: never.
+    pub retention_bytes: Option<u64>,
 }
 
 impl Default for StorageConfig {
@@ -29,6 +34,8 @@ impl Default for StorageConfig {
             cache_bytes: 256 << 20,
             merge: true,
             merged_bytes_max: 1 << 30,
+            retention_age_seconds: None,
+            retention_bytes: None,
         }
     }
 }
@@ -39,6 +46,10 @@ impl StorageConfig {
         within("storage.flush_bytes", self.flush_bytes, 1 << 10, 4 << 30)?;
         within("storage.flush_age_seconds", self.flush_age_seconds, 1, 86_400)?;
         within("storage.cache_bytes", self.cache_bytes, 1 << 20, 1 << 40)?;
+        let optional =
+            |field, found: Option<u64>, min, max| found.map_or(Ok(()), |found| within(field, found, min, max));
+        optional("storage.retention_age_seconds", self.retention_age_seconds, 60, 3_153_600_000)?;
+        optional("storage.retention_bytes", self.retention_bytes, 64 << 10, 1 << 50)?;
         within("storage.merged_bytes_max", self.merged_bytes_max, 1 << 20, 64 << 30)
     }
 }
@@ -55,6 +66,8 @@ mod tests {
             ("{flush_age_seconds: 1}", "{flush_age_seconds: 0}", "storage.flush_age_seconds"),
             ("{cache_bytes: 1048576}", "{cache_bytes: 1048575}", "storage.cache_bytes"),
             ("{merged_bytes_max: 1048576}", "{merged_bytes_max: 5}", "storage.merged_bytes_max"),
+            ("{retention_age_seconds: 60}", "{retention_age_seconds: 59}", "storage.retention_age_seconds is 59"),
+            ("{retention_bytes: 65536}", "{retention_bytes: 65535}", "storage.retention_bytes"),
             ("{merge: false}", "{merges: false}", "merges"),
         ] {
             assert!(NodeConfig::parse(&format!("storage: {good}")).is_ok(), "{good}");

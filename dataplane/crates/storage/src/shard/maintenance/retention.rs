@@ -28,7 +28,7 @@ impl Maintenance {
         let entries: Vec<_> = gone.iter().map(|live| live.entry.clone()).collect();
         work.retired.extend(names(&entries));
         let documents = entries.iter().map(|entry| entry.documents).sum();
-        tracing::info!(segments = count, documents, %base, "retention dropped the oldest segments");
+        tracing::debug!(segments = count, documents, %base, "retention dropped the oldest segments");
         Ok(Some(Retained { segments: count, documents, base }))
     }
 
