@@ -175,8 +175,11 @@ pub(super) fn search_remains(file: &DurableFile, nonce: u64, from: u64, limit: u
     while offset < limit {
         let count = file.read_at(&mut window, offset)?;
         let window = &window[..count.min(usize::try_from(limit - offset).unwrap_or(usize::MAX))];
-        remains.any |= window.iter().any(|byte| *byte != 0);
-        for at in (0..window.len().min(WINDOW_BYTES)).step_by(ALIGNMENT) {
+        let is_empty = window.iter().all(|byte| *byte == 0);
+        remains.any |= !is_empty;
+        // Most of what stands there is the room of a file that was not used: zeros hold no header.
+        let searched = if is_empty { 0 } else { window.len().min(WINDOW_BYTES) };
+        for at in (0..searched).step_by(ALIGNMENT) {
             let Some(header) = header_at(window, at).filter(|header| header.nonce == nonce) else { continue };
             if remains.proof.is_none_or(|(_, synced_upto)| header.synced_upto > synced_upto) {
                 remains.proof = Some((offset + at as u64, header.synced_upto));
