@@ -44,7 +44,7 @@ pub(crate) const LINES: &[Needle] = &[
     as_written("inside a token", "llocat"),
     contains("one character", "q"),
     contains("two characters", "xz"),
-    contains("not ASCII", "é"),
+    contains("not ASCII", "→"),
     wildcard("wildcard", "pub*fn*error"),
     regex("four literals", "poisoned|deadlock|livelock|starvation"),
     regex("regex with a literal", "mut(ex|able)"),
