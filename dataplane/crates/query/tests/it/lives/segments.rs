@@ -7,7 +7,7 @@ use grepzilla_query::{Aggregations, LeafAnswer, LeafRequest, Node, Order, Patter
 use grepzilla_storage::{ReadError, View};
 
 use super::world::World;
-use crate::fixtures::{SHARD, seeded};
+use crate::fixtures::{SHARD, Sample, seeded};
 
 fn ask(view: &View, root: Node) -> Result<LeafAnswer, ReadError> {
     let query = Query { root, indexes: Vec::new(), time: TimeRange::default() };
@@ -64,11 +64,11 @@ fn blocks_that_lack_what_a_query_requires_are_not_read() {
 fn a_damaged_part_of_a_segment_gives_an_error_that_names_the_file_and_no_answer() {
     let mut random = seeded("damaged segment");
     let mut world = World::new(&mut random);
-    world.fill_segment(&mut random, 100);
+    world.fill_segment_with(vec![Sample::new(0, 0, "main", r#"{"message":"quite readable"}"#.to_owned())]);
     let name = world.view().segments()[0].path().to_owned();
-    assert!(ask(&world.view(), matching(Pattern::Wildcard("*".to_owned()))).is_ok());
-    // The first frame behind the header, which every search of the first block's documents needs.
+    assert!(ask(&world.view(), contains("readable")).is_ok());
+    // In the first frame behind the header: the one value there is, which the page cannot do without.
     world.damage_segments(160);
-    let error = ask(&world.view(), matching(Pattern::Wildcard("*".to_owned()))).expect_err("a byte was changed");
+    let error = ask(&world.view(), contains("readable")).expect_err("a byte was changed");
     assert!(error.to_string().contains(&*name.to_string_lossy()), "{error}");
 }

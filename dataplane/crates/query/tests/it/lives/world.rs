@@ -102,7 +102,12 @@ impl World {
 
     /// Writes documents and moves them to a segment that is published.
     pub(crate) fn fill_segment(&mut self, random: &mut StdRng, count: usize) {
-        self.write(random, count);
+        self.fill_segment_with(samples(random, count));
+    }
+
+    /// Writes these documents and moves them to a segment that is published.
+    pub(crate) fn fill_segment_with(&mut self, samples: Vec<Sample>) {
+        self.write_these(samples);
         self.shard.flush().expect("flushed").expect("there was something");
         self.manifest = publish(&self.shard).or(self.manifest.take());
     }
@@ -125,9 +130,12 @@ impl World {
     }
 
     fn write(&mut self, random: &mut StdRng, count: usize) {
-        let mut written = samples(random, count);
-        let first = append(&self.shard, written.iter().map(record).collect());
-        for (seq, mut sample) in (first.0..).zip(written.drain(..)) {
+        self.write_these(samples(random, count));
+    }
+
+    fn write_these(&mut self, samples: Vec<Sample>) {
+        let first = append(&self.shard, samples.iter().map(record).collect());
+        for (seq, mut sample) in (first.0..).zip(samples) {
             if let Some(id) = sample.id() {
                 self.supersede(sample.index, id, seq);
             }
