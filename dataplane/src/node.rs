@@ -165,6 +165,11 @@ impl Node {
         self.shards.all().into_iter().filter_map(|(_, local)| leading(local)).collect()
     }
 
+    /// The shards whose logs this node holds, whether or not it leads them.
+    pub(crate) fn opened_here(&self) -> Vec<Arc<LeaderShard>> {
+        self.shards.all().iter().filter_map(|(_, local)| local.open().cloned()).collect()
+    }
+
     /// A shard whose log this node holds, whether or not it leads it.
     pub(crate) fn held_here(&self, shard: ShardId) -> Option<Arc<LeaderShard>> {
         self.shards.get(shard).as_ref().and_then(LocalShard::open).cloned()

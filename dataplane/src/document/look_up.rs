@@ -14,6 +14,7 @@ use crate::metrics::peers::{PeerOperation, PeerOutcome};
 use crate::node::{Leader, LeaderShard};
 use crate::peers::PeerFailure;
 use crate::server::answer::Failure;
+use crate::shards::table::lacks;
 
 /// What a node that was taken for the leader by mistake gives the news to arrive before it is looked up again.
 const REFRESH_PAUSE: Duration = Duration::from_millis(100);
@@ -109,7 +110,7 @@ pub(crate) async fn look_up_here(held: &LeaderShard, wanted: LookUp) -> Result<L
         tracing::error!(%shard, %error, "a segment could not be read while a document was looked up");
         Failure::internal("the node could not read the document; its log has this trace id")
     })?;
-    if let (None, Some(damage)) = (&found, &held.damage) {
+    if let (None, Some(damage)) = (&found, lacks(shard, &held.log.damage())) {
         return Err(Failure::unavailable(
             "damaged",
             format!("the document may be among those that are missing: {damage}"),

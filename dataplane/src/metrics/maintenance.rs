@@ -126,11 +126,6 @@ pub(super) fn families(shards: &[ShardStats], cache: CacheStats) -> Vec<MetricFa
             "Idempotency-Keys that the shards led here remember.",
             sum(|stats| stats.keys as u64),
         ),
-        counter(
-            "grepzilla_segment_read_errors_total",
-            "Times that a segment could not be read when an older version was looked up.",
-            sum(|stats| stats.read_errors),
-        ),
         gauge("grepzilla_replay_bytes", "Bytes of logs that were read at the start.", sum(|stats| stats.replay.bytes)),
         gauge("grepzilla_replay_seconds", "What reading them took.", seconds(|stats| stats.replay.seconds)),
         counter("grepzilla_cache_hits_total", "Parts of segments that were in memory.", cache.hits as f64),

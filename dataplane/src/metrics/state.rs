@@ -31,6 +31,11 @@ pub(super) fn families(node: &Node) -> Vec<MetricFamily> {
             oldest.map_or(0.0, |time| time.0 as f64 / 1e9),
         ),
         shard_leaders(node),
+        gauge(
+            "grepzilla_damaged_segments",
+            "Segments of the shards held here that are damaged or gone: what was in them is missing.",
+            node.opened_here().iter().map(|shard| shard.log.stats().damaged_segments).sum::<u64>() as f64,
+        ),
         gauge("grepzilla_wal_bytes", "Bytes in the logs of the shards led here.", sum(|stats| stats.log.bytes)),
         gauge(
             "grepzilla_wal_queue_bytes",

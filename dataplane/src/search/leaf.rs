@@ -2,6 +2,7 @@
 //!
 //! A shard that cannot look says why and leaves the others alone. Nothing here waits beyond the request's deadline.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,17 +12,19 @@ use grepzilla_api::peer::{
     LogPosition, NOT_LEADER, WRITE_LOST,
 };
 use grepzilla_model::{SeqNo, ShardId};
-use grepzilla_query::CompiledQuery;
-use grepzilla_storage::{Positions, ReadError, View};
+use grepzilla_query::{CompiledQuery, LeafAnswer, LeafRequest};
+use grepzilla_storage::{Positions, ReadError, Shard, View};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::Span;
 
+use crate::logging::with_causes;
 use crate::node::{Leader, LeaderShard};
 use crate::search::convert;
 use crate::search::merge::PAGE_BYTES_MAX;
 use crate::server::answer::Failure;
 use crate::server::app::App;
+use crate::shards::table::lacks;
 
 /// How often a shard is asked whether a position is visible yet.
 const POSITION_PAUSE: Duration = Duration::from_millis(5);
@@ -82,25 +85,43 @@ async fn search_shard(
         return Err(NotSearched { code: CURSOR_EXPIRED, message });
     }
     let permits = turns(app, &request, deadline).await?;
-    let (epoch, span) = (shard.log.positions().epoch, Span::current());
+    let (log, epoch, span) = (shard.log.clone(), shard.log.positions().epoch, Span::current());
     let work = move || {
         let _permits = &permits;
         let _entered = span.entered();
         let threads = permits.len();
         let asked = convert::leaf_request(&query, &request, &leaf, &view, threads, deadline);
-        let answer = grepzilla_query::search(&view, &asked).map_err(|error| unreadable(leaf.shard, &error))?;
+        let (answer, damage) = search_what_is_left(&log, &view, &asked)?;
         let explain = request.explain.then(|| convert::explanation(leaf.shard, &query, &answer, threads));
         // All shards of one answer together weigh no more than a page.
         let bytes_max = PAGE_BYTES_MAX / request.shards.len().max(1);
         let found = convert::found(answer, bytes_max, leaf.upto.unwrap_or(view.upto()), epoch, primary);
-        Ok(LeafFound { explain, ..found })
+        Ok(LeafFound { explain, damage, ..found })
     };
     let found = tokio::task::spawn_blocking(work).await.map_err(|error| {
         tracing::error!(shard = %shard.shard, %error, "a search panicked");
         NotSearched { code: "failed", message: "the node hit a bug while it searched this shard".to_owned() }
     })??;
     app.metrics.search.read(found.blocks_read, found.bytes_read);
-    Ok(LeafFound { damage: shard.damage.clone(), ..found })
+    Ok(found)
+}
+
+/// The answer, and what is missing from it: segments that were damaged before, and those that turn out to be so now.
+fn search_what_is_left(
+    log: &Shard,
+    view: &View,
+    asked: &LeafRequest<'_>,
+) -> Result<(LeafAnswer, Option<String>), NotSearched> {
+    let mut left = Cow::Borrowed(view);
+    loop {
+        let error = match grepzilla_query::search(&left, asked) {
+            Ok(answer) => return Ok((answer, lacks(asked.shard, left.damage()))),
+            Err(error) => error,
+        };
+        log.distrust(&error);
+        left = Cow::Owned(left.without(&error).ok_or_else(|| unreadable(asked.shard, &error))?);
+        tracing::error!(shard = %asked.shard, error = with_causes(&error), "a search goes on without a segment");
+    }
 }
 
 /// Permits for the threads that may search a shard: waits for one, and takes what else is free of its share of the
@@ -118,15 +139,10 @@ async fn turns(
     Ok(std::iter::once(first).chain(free.take(others).map_while(|permit| permit)).collect())
 }
 
-/// A shard that cannot read its documents answers nothing: what it left out might be what was asked for.
+/// A shard that cannot say what its answer lacks does not answer.
 fn unreadable(shard: ShardId, error: &ReadError) -> NotSearched {
-    tracing::error!(%shard, error = error as &dyn std::error::Error, "a search could not read a segment");
-    let mut message = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        message = format!("{message}: {error}");
-        cause = error.source();
-    }
+    let message = with_causes(error);
+    tracing::error!(%shard, error = message, "a search could not read a segment");
     NotSearched { code: "failed", message }
 }
 

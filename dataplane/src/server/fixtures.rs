@@ -245,7 +245,7 @@ fn open(disk: Arc<dyn Disk>, dir: &std::path::Path, shard: ShardId, config: &Nod
     let path = dir.join(shard.to_string());
     let log = Shard::open(disk, &path, CLUSTER, shard, options, &|_, _| {}).expect("opens");
     log.start_epoch(Epoch(1)).expect("starts");
-    Arc::new(LeaderShard { shard, epoch: Epoch(1), log: Arc::new(log), publishing: Arc::default(), damage: None })
+    Arc::new(LeaderShard { shard, epoch: Epoch(1), log: Arc::new(log), publishing: Arc::default() })
 }
 
 fn picture(ports: &[(TcpListener, TcpListener)], shards: u32) -> Topology {

@@ -158,7 +158,7 @@ async fn the_metrics_have_the_promised_names_and_move() {
         ("grepzilla_merge_bytes_total", 0.0),
         ("grepzilla_segments", 0.0),
         ("grepzilla_segment_bytes", 0.0),
-        ("grepzilla_segment_read_errors_total", 0.0),
+        ("grepzilla_damaged_segments", 0.0),
         ("grepzilla_superseded_documents", 0.0),
         ("grepzilla_idempotency_keys", 0.0),
         ("grepzilla_cache_hits_total", 0.0),

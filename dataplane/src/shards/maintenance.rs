@@ -65,9 +65,14 @@ impl RunningMaintenance {
         RunningMaintenance { stop, task: Some(tokio::spawn(maintenance.run())) }
     }
 
-    /// Ends it. A flush that has begun is finished, a merge is given up; then nothing uses the log any more.
-    pub(super) async fn end(mut self) {
+    /// Says that it is to end. A flush that has begun is finished, a merge is given up.
+    pub(super) fn stop(&self) {
         self.stop.cancel();
+    }
+
+    /// Ends it; then nothing uses the log any more.
+    pub(super) async fn end(mut self) {
+        self.stop();
         self.ended().await;
     }
 

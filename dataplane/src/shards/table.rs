@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use grepzilla_model::{Epoch, ShardId};
+use grepzilla_storage::Damage;
 use parking_lot::RwLock;
 
 use crate::shards::PublishBoard;
@@ -19,8 +20,18 @@ pub struct LeaderShard {
     pub log: Arc<grepzilla_storage::Shard>,
     /// What became of the last try to publish its manifest.
     pub(crate) publishing: Arc<PublishBoard>,
-    /// What it lacks because a segment is damaged: a sentence. Then it is only read.
-    pub(crate) damage: Option<String>,
+}
+
+/// What a shard lacks, in one sentence; `None`: nothing.
+pub(crate) fn lacks(shard: ShardId, damage: &[Damage]) -> Option<String> {
+    const NAMED_MAX: usize = 3;
+    if damage.is_empty() {
+        return None;
+    }
+    let named: Vec<String> = damage.iter().take(NAMED_MAX).map(Damage::to_string).collect();
+    let more = damage.len().saturating_sub(NAMED_MAX);
+    let more = if more > 0 { format!("; and {more} more segments") } else { String::new() };
+    Some(format!("shard {shard} can be read but not written, and lacks documents: {}{more}", named.join("; ")))
 }
 
 /// Where a shard of this node stands.

@@ -17,7 +17,7 @@ use grepzilla_cluster::leadership::{Candidate, ClaimError, claim};
 use grepzilla_cluster::store::StoreError;
 use grepzilla_cluster::topology::Topology;
 use grepzilla_model::{Epoch, NodeName, ShardConfig, ShardId};
-use grepzilla_storage::{AppendError, Corruption, OpenError, Shard};
+use grepzilla_storage::{AppendError, OpenError, Shard};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -25,7 +25,7 @@ use crate::logging::with_causes;
 use crate::shards::ShardsContext;
 use crate::shards::maintenance::RunningMaintenance;
 use crate::shards::opening::may_open_later;
-use crate::shards::table::{LeaderShard, LocalShard};
+use crate::shards::table::{LeaderShard, LocalShard, lacks};
 
 /// How long one claim may take before it is tried again.
 const CLAIM_TIME_MAX: Duration = Duration::from_secs(5);
@@ -33,6 +33,8 @@ const CLAIM_TIME_MAX: Duration = Duration::from_secs(5);
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
 /// How often a leader looks whether its log still takes batches.
 const LOG_CHECK_INTERVAL: Duration = Duration::from_secs(1);
+/// How often a leader looks whether a segment was found to be damaged.
+const DAMAGE_CHECK_INTERVAL: Duration = Duration::from_millis(100);
 /// The pause after something failed that hardly comes right without a person.
 const LONG_PAUSE: Duration = Duration::from_secs(10);
 
@@ -111,12 +113,11 @@ impl ShardTask {
 
     /// Leads the shard until somebody else does, or until its log is found closed.
     async fn claim_and_lead(&mut self, log: &Arc<Shard>, maintenance: &mut Option<RunningMaintenance>) {
-        if let Some(damage) = log.damaged().first() {
-            return self.only_read(log, damage).await;
+        if log.is_damaged() {
+            return self.damaged(log).await;
         }
         let epoch = self.claim_however_often(log).await;
-        let leader =
-            LeaderShard { shard: self.shard, epoch, log: log.clone(), publishing: Arc::default(), damage: None };
+        let leader = LeaderShard { shard: self.shard, epoch, log: log.clone(), publishing: Arc::default() };
         let running = maintenance.insert(RunningMaintenance::begin(self.context.clone(), &leader));
         self.show(LocalShard::Leading(Arc::new(leader)));
         self.context.registration.announce_leader(self.shard, epoch);
@@ -125,18 +126,29 @@ impl ShardTask {
             () = self.overtaken(epoch) => tracing::warn!(shard = %self.shard, %epoch, "another epoch has begun; stepping down"),
             () = running.ended() => tracing::error!(shard = %self.shard, %epoch, "its maintenance has ended; opening the log again"),
             () = ended(log) => tracing::error!(shard = %self.shard, %epoch, "the log's thread has ended; opening it again"),
+            () = found_damaged(log) => {}
+        }
+        if log.is_damaged() {
+            running.stop();
+            self.context.registration.withdraw_leader(self.shard);
+            self.damaged(log).await;
         }
     }
 
-    /// Shows what is left of a shard of which a segment cannot be used, for ever: only a person can say what to do.
-    async fn only_read(&self, log: &Arc<Shard>, damage: &Corruption) {
+    /// A segment cannot be used. If the log still has what was in it, opening the shard again brings it back. If not, what is
+    /// left is shown for ever: only a person can say what to do.
+    async fn damaged(&self, log: &Arc<Shard>) {
         let (shard, epoch) = (self.shard, log.last_epoch());
-        let reason = format!("shard {shard} can be read but not written, and lacks documents: {damage}");
-        tracing::error!(%shard, %epoch, reason, "a segment is damaged; it is kept, and the shard is only read");
-        let (log, publishing, damage) = (log.clone(), Arc::default(), Some(reason.clone()));
-        let shard = Arc::new(LeaderShard { shard, epoch, log, publishing, damage });
-        self.show(LocalShard::ReadOnly { shard, reason });
-        std::future::pending().await
+        let reason = lacks(shard, &log.damage()).expect("it is damaged");
+        let read_only = LeaderShard { shard, epoch, log: log.clone(), publishing: Arc::default() };
+        self.show(LocalShard::ReadOnly { shard: Arc::new(read_only), reason: reason.clone() });
+        if log.can_be_restored() {
+            tracing::warn!(%shard, %epoch, reason, "a segment is damaged, and the log still has what was in it");
+            tokio::time::sleep(RETRY_PAUSE).await;
+        } else {
+            tracing::error!(%shard, %epoch, reason, "a segment is damaged; it is kept, and the shard is only read");
+            std::future::pending().await
+        }
     }
 
     /// Resolves when the store shows another epoch or another leader.
@@ -202,7 +214,6 @@ impl ShardTask {
                     epoch: config.epoch,
                     log: log.clone(),
                     publishing: Arc::default(),
-                    damage: None,
                 }),
                 reason: format!("shard {shard} can be read but not written until its leader is confirmed: {error}"),
             },
@@ -249,6 +260,13 @@ impl BeginError {
 async fn ended(log: &Shard) {
     while log.is_open() {
         tokio::time::sleep(LOG_CHECK_INTERVAL).await;
+    }
+}
+
+/// Resolves when a segment of a shard is found that cannot be used.
+async fn found_damaged(log: &Shard) {
+    while !log.is_damaged() {
+        tokio::time::sleep(DAMAGE_CHECK_INTERVAL).await;
     }
 }
 

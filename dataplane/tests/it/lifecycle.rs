@@ -1,6 +1,7 @@
 //! The life of a node: who may start, how it ends, and what is there when it comes back.
 
 mod alone;
+mod damaged;
 mod in_cluster;
 mod killed;
 mod segments;

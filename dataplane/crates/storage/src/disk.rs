@@ -21,7 +21,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-pub use durable::{DurableFile, create_dirs, read_whole, replace_file, sync_dir, sync_dirs_above};
+pub use durable::{DurableFile, create_dirs, read_whole, replace_file, set_aside, sync_dir, sync_dirs_above};
 pub use growing::GrowingFile;
 pub use real::RealDisk;
 

@@ -1,6 +1,6 @@
 //! Why a shard does not open, and why it does not take a batch.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use grepzilla_model::manifest::ManifestError;
@@ -8,6 +8,7 @@ use grepzilla_model::{ClusterUuid, Epoch, Generation, ShardId};
 
 use crate::disk::{Died, DiskError, WriteError};
 use crate::segment::{OpenSegmentError, WriteSegmentError};
+use crate::shard::Damage;
 
 /// Bytes on disk that are not what they were written as, or files that are not where they were.
 ///
@@ -106,6 +107,24 @@ pub enum ReadError {
     Disk(#[source] Arc<DiskError>),
 }
 
+impl ReadError {
+    /// The file.
+    pub fn path(&self) -> &Path {
+        match self {
+            ReadError::Corrupt(corruption) => &corruption.path,
+            ReadError::Disk(error) => &error.path,
+        }
+    }
+
+    /// What is wrong with which file: a sentence.
+    pub(crate) fn reason(&self) -> String {
+        match self {
+            ReadError::Corrupt(corruption) => corruption.to_string(),
+            ReadError::Disk(error) => format!("{error}: {}", error.source),
+        }
+    }
+}
+
 /// Why a batch is not, or not known to be, in the log.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AppendError {
@@ -173,8 +192,8 @@ pub enum MaintenanceError {
     #[error("the store's manifest has not been adopted")]
     NotAdopted,
     /// A segment is damaged, so nothing is built on what is left.
-    #[error("a segment is damaged: {0}")]
-    Damaged(Corruption),
+    #[error("{0}")]
+    Damaged(Box<Damage>),
     /// The store has another manifest of a generation that is known here, or one behind what is shown here.
     #[error("the store's manifest {generation} is not the one that is known here")]
     OtherManifest {

@@ -28,7 +28,7 @@ pub use cache::{BlockCache, CacheStats};
 pub use error::{AppendError, Corruption, MaintenanceError, OpenError, ReadError};
 pub use replica::read_manifest;
 pub use shard::{
-    Appended, Flushed, FsyncMode, MaintenanceStats, Merged, Positions, ReplayStats, Retained, Shard, ShardOptions,
-    ShardStats,
+    Appended, Damage, Flushed, FsyncMode, MaintenanceStats, Merged, Positions, ReplayStats, Retained, Shard,
+    ShardOptions, ShardStats,
 };
 pub use view::{StoredDocument, View};

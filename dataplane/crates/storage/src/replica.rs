@@ -7,7 +7,7 @@
 //! <dir>/manifest.json    the manifest that was published last, as far as this replica knows
 //! <dir>/quarantine.json  there only after damage was found; the folder is then left as it is
 //! <dir>/*.wal            the log
-//! <dir>/segments/*       segments and their files of deletes
+//! <dir>/segments/*       segments and their files of deletes; `.damaged` behind a name: set aside
 //! ```
 //!
 //! The JSON files are replaced as a whole and check themselves (see [`metadata`]). They belong together by the
@@ -23,7 +23,7 @@ use grepzilla_model::{ClusterUuid, Epoch, Incarnation, Manifest, SeqNo, ShardId}
 use serde::{Deserialize, Serialize};
 
 use crate::disk::{
-    Disk, DiskError, DiskLock, Verb, WriteError, create_dirs, read_whole, replace_file, sync_dirs_above,
+    Disk, DiskError, DiskLock, Verb, WriteError, create_dirs, read_whole, replace_file, set_aside, sync_dirs_above,
 };
 use crate::wal::LogOwner;
 use crate::{Corruption, OpenError};
@@ -194,6 +194,21 @@ impl ReplicaFolder {
                 Ok(())
             }
             other => other,
+        }
+    }
+
+    /// Sets a damaged file of a segment aside. If that fails, the next start finds the damage again.
+    pub(crate) fn set_segment_aside(&self, corruption: &Corruption) {
+        let (shard, path) = (self.owner.shard, corruption.path.display());
+        match set_aside(self.disk.as_ref(), &corruption.path) {
+            Ok(aside) => {
+                let aside = aside.display();
+                tracing::error!(%shard, %path, %aside, reason = %corruption, "a segment is damaged and was set aside");
+            }
+            Err(error) => {
+                let cause = &error.source;
+                tracing::error!(%shard, %path, reason = %corruption, %cause, "a segment is damaged and could not be set aside");
+            }
         }
     }
 

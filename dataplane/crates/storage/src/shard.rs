@@ -5,6 +5,7 @@
 //! decision; that no epoch comes twice is checked here.
 
 mod contents;
+mod damage;
 mod horizon;
 mod keys;
 mod list;
@@ -32,7 +33,7 @@ use crate::disk::Disk;
 use crate::replica::ReplicaFolder;
 use crate::wal::frame::PAYLOAD_BYTES_MAX;
 use crate::wal::{encode_payload, payload_bytes};
-use crate::{AppendError, Corruption, MaintenanceError, OpenError, ReadError, StoredDocument, View};
+use crate::{AppendError, MaintenanceError, OpenError, ReadError, StoredDocument, View};
 
 use contents::Contents;
 use log_thread::{Board, LogThread};
@@ -40,6 +41,7 @@ use maintenance::Maintenance;
 use opening::Opened;
 use queue::{Queue, Request, WaitingBatch};
 
+pub use damage::Damage;
 pub(crate) use list::SegmentList;
 pub use maintenance::{Flushed, MaintenanceStats, Merged, Retained};
 pub use options::{FsyncMode, ShardOptions};
@@ -67,7 +69,6 @@ pub struct Shard {
     contents: Arc<Contents>,
     maintenance: Maintenance,
     replay: ReplayStats,
-    read_only: bool,
     queue: Arc<Queue>,
     board: Arc<Mutex<Board>>,
     thread: Mutex<Thread>,
@@ -82,7 +83,8 @@ impl Shard {
     /// Opens or creates the replica in `dir`; recovers. Returns when every good record is in the hot tier, durable, and
     /// the log can be appended to. `progress` hears the bytes of the log read so far, and all there are.
     ///
-    /// A damaged copy is refused and marked, so that it stays as it is.
+    /// A log that is damaged is refused and marked, so that it stays as it is. A segment that is damaged is set aside: what the
+    /// log still has of it comes from there; what it has not is missing, and the shard can only be read.
     pub fn open(
         disk: Arc<dyn Disk>,
         dir: &Path,
@@ -92,27 +94,19 @@ impl Shard {
         progress: &dyn Fn(u64, u64),
     ) -> Result<Shard, OpenError> {
         let _entered = tracing::info_span!("open_shard", %shard).entered();
-        let folder = ReplicaFolder::open(disk, dir, cluster, shard)?;
-        let contents = Arc::new(Contents::new(shard, options.hot.clone()));
-        let Opened { manifest, log, keys, replay, damaged } = opening::open(&folder, &contents, &options, progress)?;
+        let folder = Arc::new(ReplicaFolder::open(disk, dir, cluster, shard)?);
+        let contents = Arc::new(Contents::new(Arc::clone(&folder), options.hot.clone()));
+        let Opened { manifest, log, keys, replay } = opening::open(&folder, &contents, &options, progress)?;
         let last = log.last_seq();
         let positions =
             Positions { epoch: log.epoch(), appended: last, durable: last, committed: last, wal_bytes: log.bytes() };
-        let board =
-            Arc::new(Mutex::new(Board { positions, counters: log.counters(), keys: keys.len(), read_errors: 0 }));
+        let (counters, log_begins) = (log.counters(), log.begins());
+        let board = Arc::new(Mutex::new(Board { positions, counters, keys: keys.len(), log_begins }));
         let queue = Arc::new(Queue::new(options.queue_bytes_max));
         let incarnation = folder.owner().incarnation;
-        let folder = Arc::new(folder);
-        let read_only = !damaged.is_empty();
         let (fsync, age_max) = (options.fsync, options.wal_age_max);
-        let maintenance = Maintenance::new(
-            Arc::clone(&folder),
-            Arc::clone(&contents),
-            Arc::clone(&queue),
-            options,
-            manifest,
-            damaged,
-        );
+        let maintenance =
+            Maintenance::new(Arc::clone(&folder), Arc::clone(&contents), Arc::clone(&queue), options, manifest);
         let thread = LogThread {
             shard,
             folder,
@@ -126,7 +120,7 @@ impl Shard {
         };
         let handle = std::thread::Builder::new().name(format!("log-{shard}")).spawn(move || thread.run());
         let thread = Mutex::new(Thread::Running(handle.expect("the system has room for a thread")));
-        Ok(Shard { incarnation, contents, maintenance, replay, read_only, queue, board, thread })
+        Ok(Shard { incarnation, contents, maintenance, replay, queue, board, thread })
     }
 
     /// Which life of its folder this replica is.
@@ -166,7 +160,7 @@ impl Shard {
         batch: Batch,
         done: Box<dyn FnOnce(Result<Appended, AppendError>) + Send>,
     ) -> Result<(), AppendError> {
-        if self.read_only {
+        if self.contents.is_damaged() {
             return Err(AppendError::ReadOnly);
         }
         let bytes = payload_bytes(&batch);
@@ -200,9 +194,26 @@ impl Shard {
         self.maintenance.manifest()
     }
 
-    /// The segments of the manifest that cannot be used. If there are any, what is left is shown and nothing is written.
-    pub fn damaged(&self) -> &[Corruption] {
-        self.maintenance.damaged()
+    /// The segments that cannot be used, by position. If there are any, what is left is shown and nothing is written.
+    pub fn damage(&self) -> Vec<Damage> {
+        self.contents.list().damage().to_vec()
+    }
+
+    /// Whether there is a segment that cannot be used. Once there is, there is until the shard is opened again.
+    pub fn is_damaged(&self) -> bool {
+        self.contents.is_damaged()
+    }
+
+    /// Whether the log still has all that is missing: then opening the shard again makes it whole.
+    pub fn can_be_restored(&self) -> bool {
+        let log_begins = self.board.lock().log_begins;
+        self.damage().iter().all(|damage| log_begins <= damage.segment.first)
+    }
+
+    /// Takes note of a segment that could not be read in a [`View`] of this shard. One whose bytes are damaged is set aside:
+    /// it is left out of all later views, which say so, and nothing is written any more.
+    pub fn distrust(&self, error: &ReadError) {
+        self.contents.distrust(error);
     }
 
     /// Whether the hot tier is large or old enough to be flushed.
@@ -245,7 +256,7 @@ impl Shard {
     /// Takes the store's manifest over, `None` if it has none: after the shard was claimed and before anything is flushed.
     /// If it is newer than the local one its segments are shown, which must be here. Files that it does not name are removed.
     pub fn adopt(&self, manifest: Option<Manifest>) -> Result<(), MaintenanceError> {
-        self.maintenance.adopt(manifest)
+        self.maintenance.adopt(manifest, self.positions().committed)
     }
 
     /// Where the log stands.
@@ -255,9 +266,9 @@ impl Shard {
 
     /// What has been done and what is held.
     pub fn stats(&self) -> ShardStats {
-        let (log, keys, read_errors) = {
+        let (log, keys) = {
             let board = self.board.lock();
-            (board.counters, board.keys, board.read_errors)
+            (board.counters, board.keys)
         };
         let (maintenance, replay) = (self.maintenance.stats(), self.replay);
         ShardStats {
@@ -265,7 +276,7 @@ impl Shard {
             keys,
             maintenance,
             replay,
-            read_errors,
+            damaged_segments: self.contents.list().damage().len() as u64,
             queue_bytes: self.queue.bytes(),
             hot: self.contents.hot_stats(),
             superseded: self.contents.superseded(),

@@ -14,12 +14,13 @@ use crate::ReadError;
 use crate::block::{Block, Span, Stamp};
 use crate::hot::{HotView, OpenTail};
 use crate::segment::Segment;
-use crate::shard::SegmentList;
+use crate::shard::{Damage, SegmentList};
 
 pub(crate) use superseded::Superseded;
 
 /// An unchanging look at a shard. It keeps what it holds readable as long as it lives, whatever becomes of the files'
-/// names. A document is in exactly one of [`View::sealed`], [`View::open`] and [`View::segments`].
+/// names. A document is in exactly one of [`View::sealed`], [`View::open`] and [`View::segments`], unless it is part of
+/// [`View::damage`].
 #[derive(Debug, Clone)]
 pub struct View {
     hot: HotView,
@@ -73,6 +74,17 @@ impl View {
     /// The segments, ascending by position.
     pub fn segments(&self) -> &[Arc<Segment>] {
         self.list.handles()
+    }
+
+    /// What is missing, because it cannot be read: an answer without it is not all there should be.
+    pub fn damage(&self) -> &[Damage] {
+        self.list.damage()
+    }
+
+    /// The same moment without the segment that could not be read, which is part of the damage then. `None`: the view has no
+    /// such segment.
+    pub fn without(&self, error: &ReadError) -> Option<View> {
+        Some(View { list: Arc::new(self.list.without(error)?), ..self.clone() })
     }
 
     /// Whether the document at `seq` is not there any more at the position `upto`, which is at most the view's own.

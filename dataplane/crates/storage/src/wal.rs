@@ -56,7 +56,7 @@ pub use payload::{PayloadError, decode_payload, encode_payload, payload_bytes};
 
 pub(crate) use file_header::LogOwner;
 pub(crate) use log::Log;
-pub(crate) use recovery::recover;
+pub(crate) use recovery::{begins_at, recover};
 pub(crate) use sizes::LogSizes;
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::etcd::{Etcd, ROOT};
 use crate::process::NodeProcess;
 
 /// Documents of one request.
-const BATCH: u64 = 100;
+pub(super) const BATCH: u64 = 100;
 
 /// A configuration with which a few hundred documents are several segments.
 fn small_segments() -> Value {
@@ -17,7 +17,7 @@ fn small_segments() -> Value {
 
 /// Writes documents `d<from>`, `d<from + 1>`, ...: each tenth one says `tenth`, and all say `filler`. Gives the token of the
 /// last batch.
-async fn write(node: &NodeProcess, from: u64, documents: u64) -> Value {
+pub(super) async fn write(node: &NodeProcess, from: u64, documents: u64) -> Value {
     let mut token = Value::Null;
     for first in (from..from + documents).step_by(BATCH as usize) {
         let document = |number: u64| {
@@ -32,14 +32,14 @@ async fn write(node: &NodeProcess, from: u64, documents: u64) -> Value {
     token
 }
 
-async fn manifest(node: &NodeProcess, shard: &Value) -> Value {
+pub(super) async fn manifest(node: &NodeProcess, shard: &Value) -> Value {
     let (status, manifest) = node.answer(node.request("GET", &format!("/manifest/{shard}"))).await;
     assert_eq!(status, StatusCode::OK, "{manifest}");
     manifest
 }
 
 /// Waits until the positions of a token stand in published segments, and gives the manifests of their shards.
-async fn published(node: &NodeProcess, token: &Value) -> Vec<Value> {
+pub(super) async fn published(node: &NodeProcess, token: &Value) -> Vec<Value> {
     let mut published = Vec::new();
     eventually("not all is published", async || {
         published.clear();
@@ -60,7 +60,7 @@ fn generation(manifest: &Value) -> u64 {
     manifest["gen"].as_u64().expect("a generation")
 }
 
-async fn get(node: &NodeProcess, id: &str) -> (StatusCode, Value) {
+pub(super) async fn get(node: &NodeProcess, id: &str) -> (StatusCode, Value) {
     node.answer(node.request("GET", &format!("/doc/{id}"))).await
 }
 
@@ -70,12 +70,12 @@ async fn delete(node: &NodeProcess, id: &str) -> Value {
     answer
 }
 
-async fn metrics(node: &NodeProcess) -> String {
+pub(super) async fn metrics(node: &NodeProcess) -> String {
     node.request("GET", "/metrics").send().await.expect("an answer").text().await.expect("text")
 }
 
 /// The value of a line of the metrics.
-fn metric(metrics: &str, name: &str) -> f64 {
+pub(super) fn metric(metrics: &str, name: &str) -> f64 {
     let line = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
     line.unwrap_or_else(|| panic!("no {name} in {metrics}")).parse().expect("a number")
 }
@@ -207,40 +207,6 @@ async fn merges_change_nothing_that_a_search_sees() {
     let segments = files.filter(|file| file.file_name().to_string_lossy().ends_with(".seg")).count();
     let named = manifest(&node, &json!(0)).await["segments"].as_array().map_or(0, Vec::len);
     assert!(segments >= named && named > 0, "{segments} files, {named} named");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_segment_that_is_damaged_is_named_and_the_other_shard_goes_on() {
-    let mut node = NodeProcess::start_alone_with(&small_segments());
-    let written = write(&node, 0, 1_000).await;
-    let of_first = published(&node, &written).await.into_iter().find(|manifest| manifest["shard"] == 0);
-    let name = of_first.expect("of shard 0")["segments"][0]["name"].as_str().expect("a name").to_owned();
-    assert_eq!(node.terminate().await.code(), Some(0));
-    let path = node.data().join(format!("shards/0/segments/{name}.seg"));
-    let mut bytes = std::fs::read(&path).expect("reads the segment");
-    let place = bytes.len() - 5;
-    bytes[place] ^= 1;
-    std::fs::write(&path, bytes).expect("writes the segment");
-
-    node.restart();
-    let (status, ready) = node.answer(node.request("GET", "/readyz")).await;
-    assert_eq!((status, &ready["ok"]), (StatusCode::OK, &json!(true)), "{ready}");
-    assert!(ready["notes"][0].as_str().is_some_and(|note| note.contains(&name)), "{ready}");
-    assert!(node.log().iter().any(|line| line["level"] == "ERROR" && line.to_string().contains(&name)));
-    let (found, partial) = count(&node, "filler").await;
-    assert!((1..1_000).contains(&found) && partial, "{found}: what is left is shown, and that it is not all");
-    let mut missing = 0;
-    for number in 0..100 {
-        let (status, answer) = get(&node, &format!("d{number}")).await;
-        assert!(status == StatusCode::OK || answer["error"]["code"] == "damaged", "{answer}");
-        missing += u64::from(status != StatusCode::OK);
-    }
-    assert!(missing > 0, "the first documents stand in the damaged segment");
-    let ids: Value = (0..50).map(|number| json!({ "_id": format!("n{number}"), "text": "new" })).collect();
-    let (status, answer) = node.answer(node.request("POST", "/ingest").json(&ids)).await;
-    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{answer}");
-    assert!(answer["appended"].as_u64().is_some_and(|appended| (1..50).contains(&appended)), "{answer}");
-    assert_eq!(count(&node, "new").await.0, answer["appended"].as_u64().expect("a number"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -132,6 +132,26 @@ pub fn replace_file(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> Result<(), Wr
     Ok(sync_dir(disk, folder_of(path))?)
 }
 
+/// What is behind the name of a file that was set aside.
+const ASIDE: &str = ".damaged";
+
+/// Gives a file a name under which nobody looks for it, in the same folder and its own: every byte of it stays. Answers the
+/// name.
+pub fn set_aside(disk: &dyn Disk, path: &Path) -> Result<PathBuf, DiskError> {
+    let folder = folder_of(path);
+    let names = disk.list(folder).map_err(DiskError::at(Verb::List, folder))?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let numbered = |number: usize| match number {
+        1 => format!("{name}{ASIDE}"),
+        number => format!("{name}{ASIDE}-{number}"),
+    };
+    let free = (1..).map(numbered).find(|name| !names.contains(name)).expect("numbers do not end");
+    let aside = folder.join(free);
+    disk.rename(path, &aside).map_err(DiskError::at(Verb::Rename, path))?;
+    disk.sync_dir(folder).map_err(DiskError::at(Verb::SyncDir, folder))?;
+    Ok(aside)
+}
+
 /// The bytes of a small file; `None` if there is none.
 pub fn read_whole(disk: &dyn Disk, path: &Path) -> Result<Option<Vec<u8>>, DiskError> {
     let file = match disk.open(path) {

@@ -2,15 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use grepzilla_model::{Batch, Epoch, IndexName, Record, RecordKind, SegmentEntry, SeqNo, ShardId};
+use grepzilla_model::{Batch, Epoch, IndexName, Record, RecordKind, SegmentEntry, SeqNo};
 use parking_lot::Mutex;
 
+use super::damage::Damage;
 use super::list::{LiveSegment, SegmentList};
 use super::newest::{Newest, NewestIds};
 use crate::ReadError;
 use crate::block::Block;
 use crate::hot::{HotOptions, HotStats, HotTier};
+use crate::replica::ReplicaFolder;
 use crate::segment::Segment;
 use crate::view::{StoredDocument, Superseded, View, newest_in};
 
@@ -20,6 +23,9 @@ pub(super) struct Contents {
     ids: Mutex<NewestIds>,
     shown: Mutex<Shown>,
     hot: HotTier,
+    /// Whether a segment is missing; it never stops being so.
+    is_damaged: AtomicBool,
+    folder: Arc<ReplicaFolder>,
 }
 
 /// What a view is made of, beside the hot tier. Held while the two change together.
@@ -39,37 +45,82 @@ pub(super) struct NewSegment {
 }
 
 impl Contents {
-    pub(super) fn new(shard: ShardId, options: HotOptions) -> Contents {
-        Contents { ids: Mutex::default(), shown: Mutex::default(), hot: HotTier::new(shard, options) }
+    pub(super) fn new(folder: Arc<ReplicaFolder>, options: HotOptions) -> Contents {
+        let hot = HotTier::new(folder.owner().shard, options);
+        Contents { ids: Mutex::default(), shown: Mutex::default(), hot, is_damaged: AtomicBool::new(false), folder }
     }
 
-    /// Makes a batch visible, all at once; called in order, by one thread. An error is that of a segment in which an
-    /// older version might stand, and might go on to be seen; the batch is visible all the same.
-    pub(super) fn add(&self, epoch: Epoch, first: SeqNo, batch: Batch) -> Result<(), ReadError> {
+    /// Makes a batch visible, all at once; called in order, by one thread. A segment in which an older version might stand
+    /// and that cannot be read is not shown any more, so that no older version is seen beside a newer one.
+    pub(super) fn add(&self, epoch: Epoch, first: SeqNo, batch: Batch) {
         // A note that is made before the batch is visible is of a position that no view has reached.
         let mut ids = self.ids.lock();
-        let mut noted = Ok(());
         for (seq, record) in (first.0..).map(SeqNo).zip(&batch.records) {
-            noted = noted.and(self.supersede(&mut ids, seq, record));
+            self.supersede(&mut ids, seq, record);
         }
         self.hot.insert(epoch, first, batch.received, batch.records);
-        noted
     }
 
-    fn supersede(&self, ids: &mut NewestIds, seq: SeqNo, record: &Record) -> Result<(), ReadError> {
-        let Some(id) = &record.id else { return Ok(()) };
+    fn supersede(&self, ids: &mut NewestIds, seq: SeqNo, record: &Record) {
+        let Some(id) = &record.id else { return };
         let before = match ids.replace(&record.index, id, Newest { seq, kind: record.kind }) {
             Some(Newest { seq: before, kind: RecordKind::Put }) => Some(before),
             Some(Newest { kind: RecordKind::Tombstone, .. }) => None,
-            None => {
-                let list = Arc::clone(&self.shown.lock().list);
-                newest_in(&list, &record.index, id)?
-            }
+            None => self.newest_flushed(&record.index, id),
         };
         if let Some(before) = before {
             self.shown.lock().notes_of(before).note(before, seq);
         }
-        Ok(())
+    }
+
+    /// The newest version of an id that segments hold. What cannot be asked is not shown any more.
+    fn newest_flushed(&self, index: &IndexName, id: &str) -> Option<SeqNo> {
+        loop {
+            match newest_in(&self.list(), index, id) {
+                Ok(found) => return found,
+                Err(error) => self.leave_out(&error),
+            }
+        }
+    }
+
+    /// Leaves the segment that could not be read out of all later views, and the shard is only read from now on. Nothing
+    /// happens if it is not shown any more.
+    fn leave_out(&self, error: &ReadError) {
+        let mut shown = self.shown.lock();
+        let Some(rest) = shown.list.without(error) else { return };
+        shown.list = Arc::new(rest);
+        self.is_damaged.store(true, Ordering::Release);
+        drop(shown);
+        match error {
+            ReadError::Corrupt(corruption) => self.folder.set_segment_aside(corruption),
+            // It may be readable after a restart.
+            ReadError::Disk(_) => {
+                tracing::error!(shard = %self.folder.owner().shard, reason = error.reason(), "a segment cannot be read and is left out");
+            }
+        }
+    }
+
+    /// Takes note of a segment that could not be read. One that is damaged is set aside and left out of all later views; a
+    /// disk that did not answer may do so the next time.
+    pub(super) fn distrust(&self, error: &ReadError) {
+        match error {
+            ReadError::Corrupt(_) => self.leave_out(error),
+            ReadError::Disk(_) => {}
+        }
+    }
+
+    /// Says what could not be opened. It is left out of what is shown from now on.
+    pub(super) fn lack(&self, damage: Vec<Damage>) {
+        if !damage.is_empty() {
+            let mut shown = self.shown.lock();
+            shown.list = Arc::new(shown.list.with_damage(damage));
+            self.is_damaged.store(true, Ordering::Release);
+        }
+    }
+
+    /// Whether a segment is missing.
+    pub(super) fn is_damaged(&self) -> bool {
+        self.is_damaged.load(Ordering::Acquire)
     }
 
     /// One moment.
@@ -83,8 +134,27 @@ impl Contents {
         Arc::clone(&self.shown.lock().list)
     }
 
-    /// The newest version of a document.
+    /// The newest version of a document, as far as nothing is missing.
     pub(super) fn get(&self, index: &IndexName, id: &str) -> Result<Option<StoredDocument>, ReadError> {
+        self.read_on(|| self.get_once(index, id))
+    }
+
+    /// The document at a position, if it is the newest version.
+    pub(super) fn get_at(&self, epoch: Epoch, seq: SeqNo) -> Result<Option<StoredDocument>, ReadError> {
+        self.read_on(|| self.get_at_once(epoch, seq))
+    }
+
+    /// Reads again without what turns out to be damaged.
+    fn read_on<T>(&self, read: impl Fn() -> Result<T, ReadError>) -> Result<T, ReadError> {
+        loop {
+            match read() {
+                Err(error @ ReadError::Corrupt(_)) => self.distrust(&error),
+                done => return done,
+            }
+        }
+    }
+
+    fn get_once(&self, index: &IndexName, id: &str) -> Result<Option<StoredDocument>, ReadError> {
         let (newest, view) = {
             let ids = self.ids.lock();
             (ids.find(index, id), self.view())
@@ -97,8 +167,7 @@ impl Contents {
         seq.map_or(Ok(None), |seq| view.document(seq))
     }
 
-    /// The document at a position, if it is the newest version.
-    pub(super) fn get_at(&self, epoch: Epoch, seq: SeqNo) -> Result<Option<StoredDocument>, ReadError> {
+    fn get_at_once(&self, epoch: Epoch, seq: SeqNo) -> Result<Option<StoredDocument>, ReadError> {
         let view = self.view();
         if view.is_superseded(seq, view.upto()) {
             return Ok(None);
@@ -122,12 +191,14 @@ impl Contents {
     /// In the same moment the hot tier lets go of what they hold.
     pub(super) fn show(&self, base: SeqNo, flushed: SeqNo, segments: Vec<NewSegment>, dropped: &[SeqNo]) {
         let mut shown = self.shown.lock();
-        let live = segments.into_iter().map(|new| shown.live(new, dropped)).collect();
+        let damage = Arc::clone(shown.list.damage());
+        let is_whole = |new: &NewSegment| damage.iter().all(|damage| damage.segment != new.entry.name);
+        let live = segments.into_iter().filter(is_whole).map(|new| shown.live(new, dropped)).collect();
         if flushed > shown.list.flushed() {
             shown.hot_superseded = Arc::new(shown.hot_superseded.behind(flushed));
             self.hot.let_go(flushed);
         }
-        shown.list = Arc::new(SegmentList::new(base, flushed, live));
+        shown.list = Arc::new(SegmentList::new(base, flushed, live, &damage));
         drop(shown);
         self.ids.lock().forget_upto(flushed);
     }

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use grepzilla_model::{SegmentEntry, SeqNo};
 
+use super::damage::Damage;
+use crate::ReadError;
 use crate::segment::Segment;
 use crate::view::Superseded;
 
@@ -22,14 +24,36 @@ pub(crate) struct SegmentList {
     flushed: SeqNo,
     live: Vec<LiveSegment>,
     handles: Vec<Arc<Segment>>,
+    damage: Arc<Vec<Damage>>,
 }
 
 impl SegmentList {
-    /// Of segments in order, that hold what lies behind `base` up to `flushed`.
-    pub(crate) fn new(base: SeqNo, flushed: SeqNo, live: Vec<LiveSegment>) -> SegmentList {
+    /// Of segments in order, that hold what lies behind `base` up to `flushed`, but for what is damaged.
+    pub(crate) fn new(base: SeqNo, flushed: SeqNo, live: Vec<LiveSegment>, damage: &Arc<Vec<Damage>>) -> SegmentList {
         debug_assert!(live.is_sorted_by(|one, next| one.entry.name.last < next.entry.name.first), "in order");
         let handles = live.iter().map(|live| Arc::clone(&live.segment)).collect();
-        SegmentList { base, flushed, live, handles }
+        SegmentList { base, flushed, live, handles, damage: Arc::clone(damage) }
+    }
+
+    /// The same with more damage, and without the segments that it names.
+    pub(crate) fn with_damage(&self, more: impl IntoIterator<Item = Damage>) -> SegmentList {
+        let mut damage = Vec::clone(&self.damage);
+        damage.extend(more);
+        damage.sort_by_key(|damage| damage.segment.first);
+        let is_whole = |live: &&LiveSegment| damage.iter().all(|damage| damage.segment != live.entry.name);
+        let live = self.live.iter().filter(is_whole).cloned().collect();
+        SegmentList::new(self.base, self.flushed, live, &Arc::new(damage))
+    }
+
+    /// The same without the segment that could not be read. `None`: it is none of these.
+    pub(crate) fn without(&self, error: &ReadError) -> Option<SegmentList> {
+        let unreadable = self.live.iter().find(|live| live.segment.path() == error.path())?;
+        Some(self.with_damage([Damage::new(&unreadable.entry, error.reason())]))
+    }
+
+    /// What is not here and should be.
+    pub(crate) fn damage(&self) -> &Arc<Vec<Damage>> {
+        &self.damage
     }
 
     /// The last position that retention has dropped.

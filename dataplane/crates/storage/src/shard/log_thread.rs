@@ -29,8 +29,8 @@ pub(super) struct Board {
     pub(super) positions: Positions,
     pub(super) counters: LogCounters,
     pub(super) keys: usize,
-    /// Segments that could not be read when an older version was looked up.
-    pub(super) read_errors: u64,
+    /// The first record that the log still has.
+    pub(super) log_begins: SeqNo,
 }
 
 /// What the thread works with.
@@ -199,10 +199,7 @@ impl LogThread {
                     if !entry.repeated {
                         let records = std::mem::take(&mut waiting.batch.records);
                         let batch = Batch { records, ..waiting.batch };
-                        if let Err(error) = self.contents.add(entry.epoch, entry.first, batch) {
-                            self.board.lock().read_errors += 1;
-                            tracing::error!(shard = %self.shard, %error, "an older version of a document could not be looked up");
-                        }
+                        self.contents.add(entry.epoch, entry.first, batch);
                     }
                     let Entry { epoch, first, last, repeated } = entry;
                     let durability = self.fsync.durability();
@@ -261,6 +258,7 @@ impl LogThread {
         };
         board.counters = self.log.counters();
         board.keys = self.keys.len();
+        board.log_begins = self.log.begins();
     }
 }
 

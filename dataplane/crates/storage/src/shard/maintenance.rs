@@ -25,9 +25,11 @@ use super::horizon::Horizon;
 use super::options::ShardOptions;
 use super::queue::{Queue, Request};
 use crate::replica::ReplicaFolder;
-use crate::{AppendError, Corruption, MaintenanceError};
+use crate::segment::OpenSegmentError;
+use crate::{AppendError, MaintenanceError};
 
-pub(super) use files::open_segments;
+use files::names;
+pub(super) use files::{OpenedSegments, open_segments};
 
 /// What was flushed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,8 +100,6 @@ pub(super) struct Maintenance {
     stats: Mutex<MaintenanceStats>,
     /// A copy of the published manifest, for those who do not wait for a flush.
     manifest: Mutex<Manifest>,
-    /// Segments of the published manifest that could not be read when the shard was opened.
-    damaged: Vec<Corruption>,
     folder: Arc<ReplicaFolder>,
     contents: Arc<Contents>,
     queue: Arc<Queue>,
@@ -126,13 +126,15 @@ impl Maintenance {
         queue: Arc<Queue>,
         options: ShardOptions,
         published: Manifest,
-        damaged: Vec<Corruption>,
     ) -> Maintenance {
         let horizon = Horizon::new(options.cursor_ttl);
         let manifest = Mutex::new(published.clone());
-        let work = Mutex::new(Work { published, adopted: false, recorded: true, retired: Vec::new(), horizon });
+        // What was damaged and is in the log again is named until that is flushed and published.
+        let shown = names(&contents.list().entries());
+        let retired = names(&published.segments).difference(&shown).cloned().collect();
+        let work = Mutex::new(Work { published, adopted: false, recorded: true, retired, horizon });
         let (merging, stats) = (Mutex::default(), Mutex::default());
-        Maintenance { merging, work, stats, manifest, damaged, folder, contents, queue, options }
+        Maintenance { merging, work, stats, manifest, folder, contents, queue, options }
     }
 
     /// The last manifest that was published.
@@ -146,11 +148,6 @@ impl Maintenance {
         MaintenanceStats { segments: list.live().len() as u64, segment_bytes, ..*self.stats.lock() }
     }
 
-    /// Segments that cannot be read.
-    pub(super) fn damaged(&self) -> &[Corruption] {
-        &self.damaged
-    }
-
     /// The state, if it may be changed.
     fn begin(&self) -> Result<MutexGuard<'_, Work>, MaintenanceError> {
         self.refuse_damaged()?;
@@ -159,7 +156,18 @@ impl Maintenance {
     }
 
     fn refuse_damaged(&self) -> Result<(), MaintenanceError> {
-        self.damaged.first().map_or(Ok(()), |corruption| Err(MaintenanceError::Damaged(corruption.clone())))
+        let list = self.contents.list();
+        list.damage().first().map_or(Ok(()), |damage| Err(MaintenanceError::Damaged(Box::new(damage.clone()))))
+    }
+
+    /// Does a piece of work. A segment that turns out to be damaged is left out from then on.
+    fn heedful<T>(&self, work: impl FnOnce() -> Result<T, MaintenanceError>) -> Result<T, MaintenanceError> {
+        use MaintenanceError::{Open, Read};
+        work().inspect_err(|error| {
+            if let Read(error) | Open(OpenSegmentError::Read(error)) = error {
+                self.contents.distrust(error);
+            }
+        })
     }
 
     /// Asks the log thread and waits.

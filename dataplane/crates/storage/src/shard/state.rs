@@ -40,8 +40,8 @@ pub struct ShardStats {
     pub maintenance: MaintenanceStats,
     /// What opening took.
     pub replay: ReplayStats,
-    /// Times that a segment could not be read when an older version was looked up.
-    pub read_errors: u64,
+    /// Segments that cannot be used.
+    pub damaged_segments: u64,
     /// Idempotency-Keys that are remembered.
     pub keys: usize,
 }

@@ -33,6 +33,8 @@ pub(crate) struct Log {
     current: WalFile,
     preparer: Preparer,
     last_file_no: FileNo,
+    /// The first record that no trimming has removed.
+    begins: SeqNo,
     position: LogPosition,
     committed: SeqNo,
     /// The files before the current one.
@@ -57,6 +59,7 @@ impl Log {
             current: resumed.file,
             preparer,
             last_file_no: resumed.last_file_no,
+            begins: resumed.begins,
             position: resumed.position,
             committed: SeqNo(resumed.position.next_seq.0 - 1),
             sealed: resumed.before,
@@ -76,6 +79,11 @@ impl Log {
     /// The last record appended; 0 before the first.
     pub(crate) fn last_seq(&self) -> SeqNo {
         SeqNo(self.position.next_seq.0 - 1)
+    }
+
+    /// The first record that it still has, or will have.
+    pub(crate) fn begins(&self) -> SeqNo {
+        self.begins
     }
 
     /// What the log has done and holds.
@@ -211,9 +219,8 @@ impl Log {
             self.sync()?;
         }
         let removed = self.sealed.take_upto(upto, self.last_seq());
-        if removed.is_empty() {
-            return Ok(());
-        }
+        let Some(last) = removed.last() else { return Ok(()) };
+        self.begins = last.last_seq.plus(1);
         for file in &removed {
             if let Err(error) = self.disk.remove(&file.path) {
                 tracing::warn!(path = %file.path.display(), %error, "a log file that is not needed could not be removed");

@@ -33,17 +33,29 @@ pub(super) use resume::Resumed;
 /// Hears each batch of the log: its epoch, the sequence number of its first record, and the batch.
 pub(crate) type OnBatch<'a> = dyn FnMut(Epoch, SeqNo, Batch) + 'a;
 
-/// Recovers the log of a folder, of which segments hold everything up to `flushed`. Every good batch that reaches behind
+/// The first record that the log of a folder still has. `None`: it has none, or its beginning cannot be read.
+pub(crate) fn begins_at(folder: &ReplicaFolder) -> Result<Option<SeqNo>, OpenError> {
+    let inventory = inventory::take(folder)?;
+    match replay::start(&inventory, SeqNo(u64::MAX - 1)) {
+        Ok(start) => Ok((!inventory.log.is_empty()).then_some(start.next_seq)),
+        // Recovery says what is wrong with it.
+        Err(OpenError::Corrupt(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Recovers the log of a folder, of which segments hold everything up to `held`. Every good batch that reaches behind
 /// that goes to `on_batch`, in order and once; `progress` hears the bytes read and the bytes in all. On return all of
-/// them are durable.
+/// them are durable. `flushed` is the last record that the manifest knows as durable.
 pub(crate) fn recover(
     folder: &ReplicaFolder,
     sizes: LogSizes,
+    held: SeqNo,
     flushed: SeqNo,
     on_batch: &mut OnBatch<'_>,
     progress: &dyn Fn(u64, u64),
 ) -> Result<Log, OpenError> {
-    let survey = survey(folder, flushed, on_batch, progress)?;
+    let survey = survey(folder, held, flushed, on_batch, progress)?;
     let resumed = resume::resume(folder, survey, sizes)?;
     let log = Log::open(folder, sizes, resumed);
     folder.record_checkpoint(log.checkpoint())?;
@@ -61,13 +73,14 @@ struct Survey {
 /// Reads everything and changes nothing.
 fn survey(
     folder: &ReplicaFolder,
+    held: SeqNo,
     flushed: SeqNo,
     on_batch: &mut OnBatch<'_>,
     progress: &dyn Fn(u64, u64),
 ) -> Result<Survey, OpenError> {
     let inventory = inventory::take(folder)?;
     let checkpoint = folder.checkpoint()?;
-    let end = replay::replay(&inventory, flushed, on_batch, progress)?;
+    let end = replay::replay(&inventory, held, on_batch, progress)?;
     let tails = tail::judge(&inventory, &end, checkpoint, flushed)?;
     Ok(Survey { inventory, end, tails })
 }

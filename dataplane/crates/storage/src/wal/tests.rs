@@ -109,6 +109,7 @@ fn recovered(disk: Arc<dyn Disk>) -> Result<Vec<(Epoch, SeqNo, Batch)>, OpenErro
         &folder,
         LogSizes::new(CAPACITY),
         SeqNo(0),
+        SeqNo(0),
         &mut |epoch, first, batch| found.push((epoch, first, batch)),
         &|_, _| (),
     )?;

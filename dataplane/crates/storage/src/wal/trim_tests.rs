@@ -41,7 +41,8 @@ fn batch(bytes: usize) -> Batch {
 fn opened(disk: Arc<dyn Disk>, flushed: SeqNo) -> Result<(ReplicaFolder, Log, Vec<SeqNo>), OpenError> {
     let folder = ReplicaFolder::open(disk, Path::new(DIR), ClusterUuid(Uuid::from_u128(1)), ShardId(1))?;
     let mut found = Vec::new();
-    let log = recover(&folder, LogSizes::new(5 << 10), flushed, &mut |_, first, _| found.push(first), &|_, _| ())?;
+    let log =
+        recover(&folder, LogSizes::new(5 << 10), flushed, flushed, &mut |_, first, _| found.push(first), &|_, _| ())?;
     Ok((folder, log, found))
 }
 

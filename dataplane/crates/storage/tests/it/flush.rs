@@ -1,6 +1,5 @@
 //! From the hot tier to segments: what is shown, what is published, and what a restart finds.
 
-use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
@@ -136,38 +135,6 @@ fn idempotency_keys_survive_the_trimming_of_the_log_and_merging() {
     }
     assert_eq!(documents(&shard.view()).len(), 24);
     assert_eq!(names(&machine, ".seg").len(), 1, "merged files are removed when the merge is published");
-}
-
-#[test]
-fn a_damaged_segment_is_named_and_what_is_left_can_be_read() {
-    let (machine, mut store) = (Machine::new(1), Store::default());
-    let shard = store.lead(machine.boot(), options());
-    write(&shard, 0..20);
-    shard.flush().expect("flushed").expect("there was something");
-    write(&shard, 20..25);
-    shard.flush().expect("flushed").expect("there was something");
-    store.publish(&shard);
-    shard.close().expect("closed");
-    let name = &names(&machine, ".seg")[0];
-    let path = Path::new(DIR).join("segments").join(name);
-    let good = machine.files()[&path].clone();
-    let mut bad = good.clone();
-    let place = bad.len() - 20;
-    bad[place] ^= 1;
-    machine.plant(&path, bad);
-    let shard = open_and_lead(machine.boot(), options());
-    assert_eq!(documents(&shard.view()).len(), 5);
-    assert_eq!(shard.damaged()[0].path, path);
-    assert_eq!(append(&shard, batch([1], 1)), Err(AppendError::ReadOnly));
-    assert!(matches!(shard.adopt(store.manifest.clone()), Err(MaintenanceError::Damaged(_))));
-    assert!(matches!(shard.flush(), Err(MaintenanceError::Damaged(_))));
-    shard.close().expect("closed");
-    machine.vanish(&path);
-    let shard = open(machine.boot(), options()).expect("opens");
-    assert_eq!(shard.damaged()[0].found, "no such file");
-    drop(shard);
-    machine.plant(&path, good);
-    assert_eq!(documents(&store.lead(machine.boot(), options()).view()).len(), 25);
 }
 
 #[test]

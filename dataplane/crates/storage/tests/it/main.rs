@@ -10,5 +10,6 @@ mod full;
 mod group;
 mod idempotency;
 mod matrix;
+mod quarantine;
 mod trace;
 mod versions;

@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::sync::Arc;
 
-use grepzilla_model::manifest::{DeletesEntry, DeletesName};
+use grepzilla_model::manifest::{DeletesEntry, DeletesName, SegmentName};
 use grepzilla_model::{Epoch, Generation, Manifest, SegmentEntry, SeqNo};
 
 use super::{Maintenance, Work};
 use crate::disk::{DiskError, Verb, create_dirs, sync_dirs_above};
 use crate::replica::ReplicaFolder;
 use crate::segment::{
-    DeletedDocument, Deletes, DocumentPlace, ExpectedSegment, OpenSegmentError, Segment, SegmentIdentity,
+    DeletedDocument, Deletes, DocumentPlace, ExpectedSegment, KeyEntry, OpenSegmentError, Segment, SegmentIdentity,
     SegmentWriter, write_deletes,
 };
 use crate::shard::contents::NewSegment;
@@ -70,17 +70,23 @@ impl Maintenance {
         let dir = self.folder.segments_dir();
         work.retired.retain(|name| {
             let is_needed = named.contains(name) || shown.contains(name);
-            if !is_needed && let Err(error) = self.folder.disk().remove(&dir.join(name)) {
+            if !is_needed
+                && let Err(error) = self.folder.disk().remove(&dir.join(name))
+                // It may have been set aside.
+                && error.kind() != ErrorKind::NotFound
+            {
                 tracing::warn!(file = name, %error, "a file that nothing names could not be removed");
             }
             is_needed
         });
     }
 
-    /// Removes all files that the published manifest does not name: nothing else is shown.
+    /// Removes all files that neither the published manifest nor a view names.
     pub(super) fn remove_orphans(&self, published: &Manifest) -> Result<(), MaintenanceError> {
-        let named = names(&published.segments);
-        for name in list_segments(&self.folder)?.iter().filter(|name| !named.contains(*name)) {
+        let mut named = names(&published.segments);
+        named.append(&mut names(&self.contents.list().entries()));
+        let is_ours = |name: &&String| SegmentName::of_file(name).is_some() || DeletesName::of_file(name).is_some();
+        for name in list_segments(&self.folder)?.iter().filter(is_ours).filter(|name| !named.contains(*name)) {
             tracing::info!(file = name, "removed a file that no manifest names");
             let path = self.folder.segments_dir().join(name);
             self.folder.disk().remove(&path).map_err(DiskError::at(Verb::Remove, &path))?;
@@ -96,6 +102,11 @@ impl Work {
             self.retired.extend(old.deletes_name().map(|name| name.file_name()));
         }
     }
+}
+
+/// A segment that goes on counting as it does.
+pub(super) fn same(live: &LiveSegment) -> NewSegment {
+    NewSegment { segment: Arc::clone(&live.segment), entry: live.entry.clone(), notes: Vec::new() }
 }
 
 /// The files that a list of segments names.
@@ -169,25 +180,35 @@ pub(super) fn open_entry(
     Ok(NewSegment { segment, entry: entry.clone(), notes })
 }
 
-/// Opens the segments of a manifest, and removes what an interrupted write left. Those that cannot be used come second.
+/// What has become of the segments of a manifest.
+#[derive(Debug, Default)]
+pub(in crate::shard) struct OpenedSegments {
+    /// Those that can be used, with the Idempotency-Keys in them.
+    pub(in crate::shard) usable: Vec<(NewSegment, Vec<KeyEntry>)>,
+    /// Those that cannot be used, and why.
+    pub(in crate::shard) unusable: Vec<(SegmentEntry, OpenSegmentError)>,
+}
+
+/// Opens the segments of a manifest, and removes what an interrupted write left.
 pub(in crate::shard) fn open_segments(
     folder: &ReplicaFolder,
     manifest: &Manifest,
     cache: &Arc<BlockCache>,
-) -> Result<(Vec<NewSegment>, Vec<OpenSegmentError>), DiskError> {
+) -> Result<OpenedSegments, DiskError> {
     for name in list_segments(folder)?.iter().filter(|name| name.ends_with(".tmp")) {
         let path = folder.segments_dir().join(name);
         folder.disk().remove(&path).map_err(DiskError::at(Verb::Remove, &path))?;
     }
-    let (mut opened, mut damaged) = (Vec::new(), Vec::new());
+    let mut opened = OpenedSegments::default();
     for entry in &manifest.segments {
-        match open_entry(folder, entry, cache) {
-            Ok(segment) => opened.push(segment),
-            Err(error) => {
-                tracing::error!(segment = %entry.name, %error, "a segment cannot be used: the shard can only be read");
-                damaged.push(error);
-            }
+        let with_keys = |new: NewSegment| {
+            let keys = new.segment.keys()?;
+            Ok((new, keys))
+        };
+        match open_entry(folder, entry, cache).and_then(with_keys) {
+            Ok(usable) => opened.usable.push(usable),
+            Err(error) => opened.unusable.push((entry.clone(), error)),
         }
     }
-    Ok((opened, damaged))
+    Ok(opened)
 }

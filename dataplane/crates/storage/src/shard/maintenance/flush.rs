@@ -16,11 +16,17 @@ impl Maintenance {
     pub(in crate::shard) fn wants_flush(&self, now: TimeNs) -> bool {
         let stats = self.contents.hot_stats();
         let age = stats.oldest_time.map_or(0, |oldest| i128::from(now.0) - i128::from(oldest.0));
-        stats.source_bytes >= self.options.flush_bytes || age >= self.options.flush_age.as_nanos().cast_signed()
+        // What was read back from the log, because a segment was damaged, is to be in one again.
+        let lags = self.contents.list().flushed() < self.manifest.lock().flushed;
+        lags || stats.source_bytes >= self.options.flush_bytes || age >= self.options.flush_age.as_nanos().cast_signed()
     }
 
     /// See [`Shard::flush`](crate::Shard::flush).
     pub(in crate::shard) fn flush(&self) -> Result<Option<Flushed>, MaintenanceError> {
+        self.heedful(|| self.flush_once())
+    }
+
+    fn flush_once(&self) -> Result<Option<Flushed>, MaintenanceError> {
         let began = Instant::now();
         let mut work = self.begin()?;
         let list = self.contents.list();

@@ -1,12 +1,12 @@
 //! The merge: one segment of several neighbours, without what nobody can ask for any more.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use grepzilla_model::{Epoch, IndexName, SegmentEntry, SeqNo};
 
+use super::files::same;
 use super::{Maintenance, Merged};
 use crate::block::{Block, BlockBuilder, DOCUMENTS_MAX, UnitLayout};
 use crate::segment::{KeyEntry, SegmentWriter};
@@ -26,6 +26,15 @@ struct Plan {
 impl Maintenance {
     /// See [`Shard::merge`](crate::Shard::merge).
     pub(in crate::shard) fn merge(
+        &self,
+        epoch: Epoch,
+        committed: SeqNo,
+        stop: &AtomicBool,
+    ) -> Result<Option<Merged>, MaintenanceError> {
+        self.heedful(|| self.merge_once(epoch, committed, stop))
+    }
+
+    fn merge_once(
         &self,
         epoch: Epoch,
         committed: SeqNo,
@@ -166,10 +175,6 @@ fn in_order(blocks: &[&Block]) -> Result<Vec<(SeqNo, usize, usize)>, ReadError> 
 
 /// The list with the merged segment in the place of those that it was made of. `None`: they do not stand there any more.
 fn replaced(list: &SegmentList, inputs: &[LiveSegment], new: NewSegment) -> Option<Vec<NewSegment>> {
-    let same = |live: &LiveSegment| {
-        let (segment, entry) = (Arc::clone(&live.segment), live.entry.clone());
-        NewSegment { segment, entry, notes: Vec::new() }
-    };
     let start = list.live().iter().position(|live| live.entry.name == inputs[0].entry.name)?;
     let (before, rest) = list.live().split_at(start);
     let (merged, behind) = rest.split_at_checked(inputs.len())?;

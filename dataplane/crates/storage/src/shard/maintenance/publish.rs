@@ -1,21 +1,23 @@
 //! The manifest: what is to be published, what is done when it has been, and what a new leader finds.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use grepzilla_model::{Epoch, Manifest};
+use grepzilla_model::{Epoch, Manifest, SeqNo};
 
-use super::files::{names, open_entry};
+use super::files::{names, open_entry, same};
 use super::{Maintenance, Work};
-use crate::MaintenanceError;
-use crate::shard::contents::NewSegment;
+use crate::segment::OpenSegmentError;
 use crate::shard::queue::Request;
+use crate::{MaintenanceError, ReadError};
 
 impl Maintenance {
     /// See [`Shard::next_manifest`](crate::Shard::next_manifest).
     pub(in crate::shard) fn next_manifest(&self, epoch: Epoch) -> Option<Manifest> {
         let work = self.begin().ok()?;
         let list = self.contents.list();
+        if list.flushed() < work.published.flushed {
+            return None;
+        }
         let next = Manifest {
             generation: work.published.generation.next(),
             epoch,
@@ -46,7 +48,8 @@ impl Maintenance {
             self.folder.record_manifest(&work.published)?;
             work.recorded = true;
         }
-        let flushed = work.published.flushed;
+        // Both: what was published may have been damaged since and be held by the log alone.
+        let flushed = work.published.flushed.min(self.contents.list().flushed());
         self.ask(|answer| Request::Trim(flushed, answer))?;
         self.remove_retired(work);
         Ok(())
@@ -64,7 +67,7 @@ impl Maintenance {
     }
 
     /// See [`Shard::adopt`](crate::Shard::adopt).
-    pub(in crate::shard) fn adopt(&self, stored: Option<Manifest>) -> Result<(), MaintenanceError> {
+    pub(in crate::shard) fn adopt(&self, stored: Option<Manifest>, committed: SeqNo) -> Result<(), MaintenanceError> {
         self.refuse_damaged()?;
         let _merging = self.merging.lock();
         let mut work = self.work.lock();
@@ -79,35 +82,48 @@ impl Maintenance {
             }
             // One that was published from here, without our hearing of it, is behind what is shown.
             if !work.adopted || self.has_files(&work, &stored).is_err() {
-                self.show_stored(&stored, &mut work)?;
+                self.show_stored(&stored, committed, &mut work)?;
             }
             work.published = stored;
             work.recorded = false;
         }
         if !work.adopted {
-            // A file that is not named now never will be: names are never made twice.
+            // A file that is neither named nor shown now never will be: names are never made twice.
             self.remove_orphans(&work.published)?;
         }
         work.adopted = true;
         self.settle(&mut work)
     }
 
-    /// Shows the segments of a manifest that is newer than what is shown.
-    fn show_stored(&self, stored: &Manifest, work: &mut Work) -> Result<(), MaintenanceError> {
+    /// Shows the segments of a manifest that is newer than what is shown. If one of them is damaged, what is shown stays: older
+    /// segments and the log behind them hold the same, because neither is removed before a manifest has been recorded here.
+    fn show_stored(&self, stored: &Manifest, committed: SeqNo, work: &mut Work) -> Result<(), MaintenanceError> {
         let list = self.contents.list();
         if list.flushed() > stored.flushed {
             return Err(MaintenanceError::OtherManifest { generation: stored.generation });
         }
         let open: BTreeMap<_, _> = list.live().iter().map(|live| (live.entry.name, live)).collect();
         let segments = stored.segments.iter().map(|entry| match open.get(&entry.name) {
-            Some(live) if live.entry == *entry => {
-                Ok(NewSegment { segment: Arc::clone(&live.segment), entry: entry.clone(), notes: Vec::new() })
-            }
+            Some(live) if live.entry == *entry => Ok(same(live)),
             _ => Ok(open_entry(&self.folder, entry, &self.options.cache)?),
         });
-        let segments = segments.collect::<Result<Vec<_>, MaintenanceError>>()?;
-        self.contents.show(stored.base, stored.flushed, segments, &[]);
-        work.retired.extend(names(&list.entries()).difference(&names(&stored.segments)).cloned());
-        Ok(())
+        match segments.collect::<Result<Vec<_>, MaintenanceError>>() {
+            Ok(segments) => {
+                self.contents.show(stored.base, stored.flushed, segments, &[]);
+                work.retired.extend(names(&list.entries()).difference(&names(&stored.segments)).cloned());
+                Ok(())
+            }
+            Err(MaintenanceError::Open(OpenSegmentError::Read(ReadError::Corrupt(corruption))))
+                if committed >= stored.flushed =>
+            {
+                self.folder.set_segment_aside(&corruption);
+                let kept = list.live().iter().filter(|live| live.entry.name.first > stored.base).map(same).collect();
+                self.contents.show(stored.base, list.flushed().max(stored.base), kept, &[]);
+                let shown = names(&self.contents.list().entries());
+                work.retired.extend(names(&stored.segments).difference(&shown).cloned());
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
     }
 }

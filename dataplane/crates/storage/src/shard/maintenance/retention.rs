@@ -1,13 +1,10 @@
 //! Retention: the oldest segments go when they are too old or there is too much.
 
-use std::sync::Arc;
-
 use grepzilla_model::TimeNs;
 
-use super::files::names;
+use super::files::{names, same};
 use super::{Maintenance, Retained};
 use crate::MaintenanceError;
-use crate::shard::contents::NewSegment;
 use crate::shard::list::LiveSegment;
 
 impl Maintenance {
@@ -19,12 +16,7 @@ impl Maintenance {
         let (gone, kept) = list.live().split_at(count);
         let Some(last) = gone.last() else { return Ok(None) };
         let base = last.entry.name.last;
-        let kept = kept.iter().map(|live| NewSegment {
-            segment: Arc::clone(&live.segment),
-            entry: live.entry.clone(),
-            notes: Vec::new(),
-        });
-        self.contents.show(base, list.flushed(), kept.collect(), &[]);
+        self.contents.show(base, list.flushed(), kept.iter().map(same).collect(), &[]);
         let entries: Vec<_> = gone.iter().map(|live| live.entry.clone()).collect();
         work.retired.extend(names(&entries));
         let documents = entries.iter().map(|entry| entry.documents).sum();

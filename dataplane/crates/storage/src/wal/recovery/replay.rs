@@ -22,6 +22,8 @@ const HEAR_EVERY_BYTES: u64 = 1 << 20;
 /// Where the good frames end.
 #[derive(Debug)]
 pub(super) struct End {
+    /// The first record of the log.
+    pub(super) begins: SeqNo,
     /// What the next frame must continue.
     pub(super) position: LogPosition,
     /// The files before the last one, oldest first.
@@ -60,8 +62,9 @@ pub(super) fn replay(
     progress: &dyn Fn(u64, u64),
 ) -> Result<End, OpenError> {
     let total = inventory.log.iter().map(|file| file.bytes).sum();
+    let start = start(inventory, flushed)?;
     let mut replay = Replay {
-        position: start(inventory, flushed)?,
+        position: start,
         flushed,
         on_batch,
         progress,
@@ -84,11 +87,11 @@ pub(super) fn replay(
         replay.done += file.bytes;
     }
     replay.tell(0, true);
-    Ok(End { position: replay.position, before, last })
+    Ok(End { begins: start.next_seq, position: replay.position, before, last })
 }
 
 /// Where the oldest file begins: at the first record, or where the log was trimmed.
-fn start(inventory: &Inventory, flushed: SeqNo) -> Result<LogPosition, OpenError> {
+pub(super) fn start(inventory: &Inventory, flushed: SeqNo) -> Result<LogPosition, OpenError> {
     let Some((file_no, oldest)) = inventory.trimmed.zip(inventory.log.first()) else { return Ok(LogPosition::START) };
     let missing = |found: String| {
         let expected = format!("file {file_no} before it, or a first record of at most {}", flushed.plus(1));

@@ -26,6 +26,8 @@ const COPY_BYTES: u64 = 1 << 20;
 #[derive(Debug)]
 pub(in crate::wal) struct Resumed {
     pub(in crate::wal) file: WalFile,
+    /// The first record of the log.
+    pub(in crate::wal) begins: SeqNo,
     pub(in crate::wal) position: LogPosition,
     /// The files before `file`.
     pub(in crate::wal) before: SealedFiles,
@@ -77,6 +79,7 @@ pub(super) fn resume(folder: &ReplicaFolder, survey: Survey, sizes: LogSizes) ->
     give_back(&inventory);
     Ok(Resumed {
         file,
+        begins: end.begins,
         position: end.position,
         before,
         last_file_no,

@@ -66,7 +66,7 @@ fn read(files: &Files, damaged: &Path, bytes: &[u8]) -> Result<(Vec<(SeqNo, Batc
     }
     let folder = ReplicaFolder::open(machine.boot(), Path::new(DIR), CLUSTER, ShardId(1))?;
     let mut found = Vec::new();
-    let survey = survey(&folder, SeqNo(0), &mut |_, first, batch| found.push((first, batch)), &|_, _| ())?;
+    let survey = survey(&folder, SeqNo(0), SeqNo(0), &mut |_, first, batch| found.push((first, batch)), &|_, _| ())?;
     Ok((found, survey.tails.torn || !survey.tails.unclean.is_empty()))
 }
 
