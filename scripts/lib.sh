@@ -6,7 +6,7 @@ export HOME=${HOME:-/root}
 cache=${GREPZILLA_CACHE:-$HOME/.cache/grepzilla}
 clp=$cache/clp
 clp_tested=0.12.1b0
-export PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$clp/yscope_clp_core/bin:$PATH"
+export PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$cache/bin:$clp/yscope_clp_core/bin:$PATH"
 rust_tested=1.95 # the Rust that all of this was last seen to pass with
 cd "$repository"
 

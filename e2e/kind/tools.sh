@@ -14,13 +14,17 @@ kubernetes  kubernetes  kube-apiserver=k8s.io/kubernetes/cmd/kube-apiserver kube
 coredns     coredns     coredns=github.com/coredns/coredns
 localpath   localpath   local-path-provisioner=github.com/rancher/local-path-provisioner
 '
+# Built only when it is named: what the benchmark compares with.
+peers='
+loki        loki        loki=github.com/grafana/loki/v3/cmd/loki
+'
 
 main() {
   local name line
   [ $# -gt 0 ] || set -- $(awk '{print $1}' <<<"$tools")
   for name in "$@"; do
-    line=$(awk -v name="$name" '$1 == name' <<<"$tools")
-    [ -n "$line" ] || fail "no tool is called $name; there are: $(awk '{print $1}' <<<"$tools" | xargs)"
+    line=$(awk -v name="$name" '$1 == name' <<<"$tools$peers")
+    [ -n "$line" ] || fail "no tool is called $name; there are: $(awk '{print $1}' <<<"$tools$peers" | xargs)"
     tool $line
   done
 }
@@ -64,7 +68,7 @@ pinned_version() {
     (block == "require" || $1 == "require") { v = $1 == "require" ? 3 : 2; if (index(package "/", $(v - 1) "/") == 1) print $v }' "$1/go.mod"
 }
 
-# Kubernetes refuses to talk to parts of itself whose version is unknown; helm tells charts the version it was built for.
+# Kubernetes refuses to talk to parts of itself whose version is unknown; Loki is asked for its own.
 linker_flags() {
   local flags="-s -w" version minor
   case $1 in kubectl | kubernetes)
@@ -73,6 +77,7 @@ linker_flags() {
     flags+=" -X k8s.io/component-base/version.gitVersion=$version -X k8s.io/component-base/version.gitTreeState=clean"
     flags+=" -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=${minor%%.*}"
     ;;
+  loki) flags+=" -X github.com/grafana/loki/v3/pkg/util/build.Version=$(pinned_version "$here/tools/loki" github.com/grafana/loki/v3)" ;;
   esac
   printf '%s\n' "$flags"
 }

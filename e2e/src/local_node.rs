@@ -1,13 +1,14 @@
 //! A node that is alone on this machine: a child process with a folder of its own. Both are gone once it is stopped or
-//! dropped.
+//! dropped. It may be started again on the same folder with another configuration.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use grepzilla_api::client::Client;
+use grepzilla_api::config::NodeConfig;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -34,12 +35,34 @@ impl LocalNode {
     /// Starts the `grepzilla` that was built together with this program, on a free port of 127.0.0.1, with everything
     /// at its default, and waits until it is ready.
     pub async fn start() -> Result<LocalNode> {
+        LocalNode::start_with(&NodeConfig::default()).await
+    }
+
+    /// The same with a configuration, of which the folder and the address do not count.
+    pub async fn start_with(config: &NodeConfig) -> Result<LocalNode> {
         let folder = tempfile::Builder::new().prefix("grepzilla-").tempdir().context("a temporary folder")?;
+        LocalNode::launch(folder, config).await
+    }
+
+    /// Stops it in order and starts it again on its folder. Gives the time from its start until it was ready, too.
+    pub async fn restarted(mut self, config: &NodeConfig) -> Result<(LocalNode, Duration)> {
+        self.finish().await?;
+        let begun = Instant::now();
+        let node = LocalNode::launch(self.folder, config).await?;
+        Ok((node, begun.elapsed()))
+    }
+
+    async fn launch(folder: TempDir, config: &NodeConfig) -> Result<LocalNode> {
         let log = std::fs::File::create(log_of(&folder)).context("a log file")?;
+        let file = folder.path().join("node.yaml");
+        // JSON is YAML.
+        std::fs::write(&file, serde_json::to_string(config)?).context("a configuration file")?;
         let binary = sibling("grepzilla")?;
         let mut child = Command::new(&binary)
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(folder.path().join("data"))
+            .arg("--config")
+            .arg(file)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log)
@@ -77,6 +100,11 @@ impl LocalNode {
 
     /// Asks it to finish, waits until it has, and removes its folder.
     pub async fn stop(mut self) -> Result<()> {
+        self.finish().await?;
+        self.folder.close().context("cannot remove the node's folder")
+    }
+
+    async fn finish(&mut self) -> Result<()> {
         let id = self.id().with_context(|| log_end(&self.folder))?;
         let pid = i32::try_from(id).ok().and_then(Pid::from_raw).context("a process id")?;
         kill_process(pid, Signal::TERM).context("cannot stop the node")?;
@@ -87,7 +115,7 @@ impl LocalNode {
         if !status.success() {
             bail!("the node ended with {status}; {}", log_end(&self.folder));
         }
-        self.folder.close().context("cannot remove the node's folder")
+        Ok(())
     }
 }
 

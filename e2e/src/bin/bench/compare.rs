@@ -8,114 +8,213 @@ use serde_json::{Value, json};
 
 use crate::corpus::Corpus;
 use crate::engine::{Engine, Found, Load};
-use crate::needle::Needle;
-use crate::report::{median, milliseconds, print_table};
+use crate::needle::{Class, Needle};
+use crate::report::{cells, megabytes, milliseconds, print_table, ratio};
+use crate::timing::Times;
 
-/// Runs of each needle behind the first, which warms up; odd, so that one of them is the median.
-const RUNS: usize = 5;
-/// Runs of a needle that takes a system longer than [`SLOW`].
-const RUNS_SLOW: usize = 1;
+/// Runs of each needle in each system behind the first, which warms up, as far as [`RUNS_TIME`] reaches; but so many at
+/// least, and one of a needle that takes a system longer than [`SLOW`].
+const RUNS_MAX: usize = 100;
+const RUNS_MIN: usize = 5;
+const RUNS_TIME: Duration = Duration::from_millis(1_500);
 const SLOW: Duration = Duration::from_secs(3);
 
-/// A system with a corpus in it.
-struct Loaded<'a> {
-    engine: &'a mut dyn Engine,
-    load: Load,
+/// What those constants mean, for people.
+pub(crate) const HOW_OFTEN: &str = "Each question once to warm up, then 5 to 100 times for 1.5 s, once if it takes more than 3 s, in turn in all systems.";
+
+/// All systems with one corpus.
+pub(crate) struct Comparison {
+    pub(crate) bytes: u64,
+    pub(crate) documents: u64,
+    /// The first system is the measure of the others' times.
+    pub(crate) systems: Vec<String>,
+    pub(crate) loads: Vec<Load>,
+    pub(crate) counts: Vec<Row>,
+    pub(crate) newest: Vec<Row>,
+    pub(crate) peak_memory_mib: Vec<Option<f64>>,
 }
 
-/// Compares, prints, and gives the figures. The first system is the measure of the others' times.
-pub(crate) fn compare(corpus: &Corpus, engines: Vec<&mut dyn Engine>) -> Result<Value> {
-    let mut loaded = Vec::new();
-    for engine in engines {
+/// One needle in all systems; `None` where a system has no words for it.
+pub(crate) struct Row {
+    pub(crate) needle: Needle,
+    pub(crate) answers: Vec<Option<Answer>>,
+}
+
+/// What a system answers to one question, and how fast.
+#[derive(Debug, Clone)]
+pub(crate) struct Answer {
+    pub(crate) first: Found,
+    pub(crate) times: Times,
+}
+
+/// Loads and asks.
+pub(crate) fn compare(corpus: &Corpus, engines: &mut [&mut dyn Engine]) -> Result<Comparison> {
+    let mut loads = Vec::new();
+    for engine in engines.iter_mut() {
         let name = engine.name();
         eprintln!("{}: loading {name} ...", corpus.name);
-        let load = engine.load(corpus).with_context(|| format!("{name} cannot take the corpus"))?;
-        loaded.push(Loaded { engine, load });
+        loads.push(engine.load(corpus).with_context(|| format!("{name} cannot take the corpus"))?);
     }
-    let names: Vec<String> = loaded.iter().map(|it| it.engine.name()).collect();
-    print_loads(corpus, &loaded);
-    let head = |first: &str| -> Vec<String> {
-        [first.to_owned(), "found".to_owned()].into_iter().chain(names.clone()).collect()
-    };
-
     let (mut counts, mut newest) = (Vec::new(), Vec::new());
-    for needle in corpus.needles {
-        eprintln!("{}: {} ...", corpus.name, needle.name);
-        counts.push(measured(needle, &mut loaded, |engine| engine.count(needle))?);
-        newest.push(measured(needle, &mut loaded, |engine| engine.newest(needle))?);
+    for needle in corpus.needles() {
+        eprintln!("{}: {} `{}` ...", corpus.name, needle.class.name(), needle.text);
+        counts.push(asked(needle, engines, |engine| engine.count(needle))?);
+        newest.push(asked(needle, engines, |engine| engine.newest(needle))?);
     }
-    println!("exact count, median ms, in brackets the ratio to {}:", names[0]);
-    print_table(&head("needle"), &counts.iter().map(Row::cells).collect::<Vec<_>>());
-    println!("newest 100, median ms:");
-    print_table(&head("needle"), &newest.iter().map(Row::cells).collect::<Vec<_>>());
-    Ok(json!({
-        "corpus": {"name": corpus.name, "documents": corpus.documents.len(), "bytes": corpus.bytes},
-        "systems": names,
-        "load": loaded.iter().map(|it| load_json(&it.load)).collect::<Vec<_>>(),
-        "count": counts.iter().map(Row::json).collect::<Vec<_>>(),
-        "newest": newest.iter().map(Row::json).collect::<Vec<_>>(),
-    }))
+    let peak_memory_mib = engines.iter().map(|engine| engine.peak_memory_mib()).collect::<Result<_>>()?;
+    let systems = engines.iter().map(|engine| engine.name()).collect();
+    let Corpus { bytes, documents, .. } = *corpus;
+    Ok(Comparison { bytes, documents, systems, loads, counts, newest, peak_memory_mib })
 }
 
-/// One needle in all systems.
-struct Row {
-    needle: Needle,
-    found: Vec<Option<Found>>,
-}
-
-fn measured(
+/// Asks one question of all systems, again and again.
+pub(crate) fn asked(
     needle: &Needle,
-    loaded: &mut [Loaded<'_>],
+    engines: &mut [&mut dyn Engine],
     ask: impl Fn(&mut dyn Engine) -> Result<Option<Found>>,
 ) -> Result<Row> {
-    let mut found = Vec::new();
-    let mut times: Vec<Vec<Duration>> = Vec::new();
-    for it in loaded.iter_mut() {
-        let name = it.engine.name();
-        found.push(ask(it.engine).with_context(|| format!("{name} fails at {:?}", needle.text))?);
-        times.push(Vec::new());
+    let mut firsts = Vec::new();
+    for engine in engines.iter_mut() {
+        let name = engine.name();
+        firsts.push(ask(*engine).with_context(|| format!("{name} fails at {:?}", needle.text))?);
     }
-    for run in 0..RUNS {
-        for (position, it) in loaded.iter_mut().enumerate() {
-            let is_due = found[position].is_some_and(|first| run < RUNS_SLOW || first.took < SLOW);
-            if is_due && let Some(again) = ask(it.engine)? {
-                times[position].push(again.took);
+    let mut times: Vec<Vec<Duration>> = vec![Vec::new(); engines.len()];
+    for _ in 0..RUNS_MAX {
+        for ((engine, first), times) in engines.iter_mut().zip(&firsts).zip(&mut times) {
+            if first.is_some_and(|first| is_due(first, times))
+                && let Some(again) = ask(*engine)?
+            {
+                times.push(again.took);
             }
         }
     }
-    for (found, times) in found.iter_mut().zip(times) {
-        if let Some(found) = found {
-            found.took = median(times);
+    let answers =
+        firsts.into_iter().zip(times).map(|(first, times)| Some(Answer { first: first?, times: Times::of(times)? }));
+    Ok(Row { needle: *needle, answers: answers.collect() })
+}
+
+fn is_due(first: Found, times: &[Duration]) -> bool {
+    if first.took >= SLOW {
+        return times.is_empty();
+    }
+    times.len() < RUNS_MIN || times.iter().sum::<Duration>() < RUNS_TIME
+}
+
+impl Comparison {
+    /// The answers of one system to the question for how many, by what the needle stands for.
+    pub(crate) fn count(&self, class: Class, system: usize) -> Option<&Answer> {
+        self.counts.iter().find(|row| row.needle.class == class)?.answers[system].as_ref()
+    }
+
+    pub(crate) fn print(&self, name: &str) {
+        println!("\n# {name}: {} documents, {} MB\n", self.documents, megabytes(self.bytes));
+        self.print_loads();
+        let head: Vec<String> = cells(["needle", "found"]).into_iter().chain(self.systems.clone()).collect();
+        println!("exact count: ms p50 / p99, in brackets p50 as a ratio to {}:", self.systems[0]);
+        print_table(&head, &self.counts.iter().map(Row::cells).collect::<Vec<_>>());
+        println!("newest 100: ms p50 / p99:");
+        print_table(&head, &self.newest.iter().map(Row::cells).collect::<Vec<_>>());
+    }
+
+    fn print_loads(&self) {
+        let head = cells([
+            "system",
+            "acked MB/s",
+            "at rest MB/s",
+            "CPU s/GB",
+            "store MB",
+            "raw/store",
+            "log MB",
+            "peak MiB",
+            "state",
+        ]);
+        let rows = (0..self.systems.len()).map(|system| {
+            let load = &self.loads[system];
+            let speed = |time: Duration| match time {
+                Duration::ZERO => "-".to_owned(),
+                time => format!("{:.1}", self.bytes as f64 / 1e6 / time.as_secs_f64()),
+            };
+            vec![
+                self.systems[system].clone(),
+                speed(load.sent),
+                speed(load.settled),
+                format!("{:.1}", self.processor_per_gigabyte(system)),
+                megabytes(load.store_bytes),
+                format!("{:.1}", self.bytes as f64 / load.store_bytes.max(1) as f64),
+                megabytes(load.log_bytes),
+                self.peak_memory_mib[system].map_or("-".to_owned(), |memory| format!("{memory:.0}")),
+                load.state.clone(),
+            ]
+        });
+        print_table(&head, &rows.collect::<Vec<_>>());
+        for (system, load) in self.systems.iter().zip(&self.loads).filter(|(_, load)| !load.parts.is_empty()) {
+            let part = |(name, bytes): &(String, u64)| {
+                format!("{name} {} ({:.2} %)", megabytes(*bytes), *bytes as f64 * 100.0 / self.bytes as f64)
+            };
+            println!(
+                "{system}, MB of the store (of raw): {}\n",
+                load.parts.iter().map(part).collect::<Vec<_>>().join(", ")
+            );
         }
     }
-    Ok(Row { needle: *needle, found })
+
+    /// Processor seconds for a GB of documents, all background work included.
+    pub(crate) fn processor_per_gigabyte(&self, system: usize) -> f64 {
+        self.loads[system].processor.as_secs_f64() / (self.bytes as f64 / 1e9)
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        json!({
+            "documents": self.documents,
+            "bytes": self.bytes,
+            "systems": self.systems,
+            "loads": self.loads.iter().map(load_json).collect::<Vec<_>>(),
+            "count": self.counts.iter().map(Row::json).collect::<Vec<_>>(),
+            "newest": self.newest.iter().map(Row::json).collect::<Vec<_>>(),
+            "peak_memory_mib": self.peak_memory_mib,
+        })
+    }
 }
 
 impl Row {
     fn cells(&self) -> Vec<String> {
-        let measure = self.found[0].map(|found| found.took.as_secs_f64());
-        let counts: Vec<u64> = self.found.iter().flatten().map(|found| found.count).collect();
-        let mut cells = vec![format!("{} `{}`", self.needle.name, self.needle.text), tell_counts(&counts)];
-        cells.extend(self.found.iter().enumerate().map(|(position, found)| match (found, measure) {
+        let measure = self.answers[0].as_ref().map(|answer| answer.times.p50().as_secs_f64());
+        let counts: Vec<u64> = self.answers.iter().flatten().map(|answer| answer.first.count).collect();
+        let mut cells = vec![self.needle_cell(), tell_counts(&counts)];
+        cells.extend(self.answers.iter().enumerate().map(|(position, answer)| match (answer, measure) {
             (None, _) => "-".to_owned(),
-            (Some(found), Some(measure)) if position > 0 => {
-                format!("{} ({:.3})", milliseconds(found.took), found.took.as_secs_f64() / measure)
+            (Some(answer), Some(measure)) if position > 0 => {
+                format!("{} ({})", answer.cell(), ratio(answer.times.p50().as_secs_f64(), measure))
             }
-            (Some(found), _) => milliseconds(found.took),
+            (Some(answer), _) => answer.cell(),
         }));
         cells
     }
 
-    fn json(&self) -> Value {
-        let one = |found: &Option<Found>| {
-            found.map(|found| json!({"found": found.count, "ms": found.took.as_secs_f64() * 1e3}))
-        };
+    pub(crate) fn needle_cell(&self) -> String {
+        format!("{} `{}`", self.needle.class.name(), self.needle.text)
+    }
+
+    pub(crate) fn json(&self) -> Value {
         json!({
-            "needle": self.needle.name,
+            "needle": self.needle.class.name(),
             "text": self.needle.text,
             "case_sensitive": self.needle.case_sensitive,
-            "systems": self.found.iter().map(one).collect::<Vec<_>>(),
+            "systems": self.answers.iter().map(|answer| answer.as_ref().map(Answer::json)).collect::<Vec<_>>(),
         })
+    }
+}
+
+impl Answer {
+    fn cell(&self) -> String {
+        format!("{} / {}", milliseconds(self.times.p50()), milliseconds(self.times.p99()))
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        let mut json = self.times.json();
+        json["found"] = self.first.count.into();
+        json["blocks_read"] = self.first.blocks_read.into();
+        json
     }
 }
 
@@ -128,30 +227,14 @@ fn tell_counts(counts: &[u64]) -> String {
     }
 }
 
-fn print_loads(corpus: &Corpus, loaded: &[Loaded<'_>]) {
-    println!("\n# {}: {} documents, {:.1} MB\n", corpus.name, corpus.documents.len(), corpus.bytes as f64 / 1e6);
-    let head = ["system", "MB/s", "CPU s per GB", "MB on disk", "raw / disk"].map(str::to_owned);
-    let gigabytes = corpus.bytes as f64 / 1e9;
-    let rows = loaded.iter().map(|it| {
-        let speed = match it.load.took {
-            Duration::ZERO => "-".to_owned(),
-            took => format!("{:.1}", corpus.bytes as f64 / 1e6 / took.as_secs_f64()),
-        };
-        vec![
-            it.engine.name(),
-            speed,
-            format!("{:.1}", it.load.processor.as_secs_f64() / gigabytes),
-            format!("{:.1}", it.load.disk_bytes as f64 / 1e6),
-            format!("{:.1}", corpus.bytes as f64 / it.load.disk_bytes.max(1) as f64),
-        ]
-    });
-    print_table(&head, &rows.collect::<Vec<_>>());
-}
-
 fn load_json(load: &Load) -> Value {
     json!({
-        "seconds": load.took.as_secs_f64(),
+        "sent_seconds": load.sent.as_secs_f64(),
+        "settled_seconds": load.settled.as_secs_f64(),
         "processor_seconds": load.processor.as_secs_f64(),
-        "disk_bytes": load.disk_bytes,
+        "store_bytes": load.store_bytes,
+        "log_bytes": load.log_bytes,
+        "parts": load.parts.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
+        "state": load.state,
     })
 }

@@ -1,103 +1,212 @@
-//! The documents of a run, in memory; a plain file of them for who reads files.
+//! The documents of a run: one JSON object a line in a plain file. They are read from it whenever they are needed and never
+//! held as a whole, so that a corpus may be larger than memory.
 
-use std::io::{BufRead, BufReader, BufWriter, Read, Write};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use grepzilla_e2e::documents::Sample;
-use serde_json::json;
 use tempfile::{NamedTempFile, TempPath};
 
 use crate::needle::{EVENTS, LINES, Needle};
 
+pub(crate) use repeated::repeated;
+
+mod lines;
+mod repeated;
+
 /// The window of a packed corpus, as a power of two: `zstd --long=27`.
 const WINDOW_LOG: u32 = 27;
 const ZSTD_MAGIC: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
-/// Bytes of text lines that are enough.
-const LINES_BYTES_MAX: usize = 150_000_000;
-/// Lines of other lengths are left out, so that all look like lines of a log.
-const LINE_BYTES: std::ops::RangeInclusive<usize> = 30..=400;
+/// Bytes of a file that are read at once.
+const BUFFER_BYTES: usize = 1 << 20;
 
 /// One corpus.
 pub(crate) struct Corpus {
     /// What it is called.
     pub(crate) name: String,
-    /// One JSON object each.
-    pub(crate) documents: Vec<String>,
-    /// Bytes of all documents with the ends of their lines.
+    /// What its documents look like.
+    pub(crate) kind: Kind,
+    /// How many there are.
+    pub(crate) documents: u64,
+    /// Bytes of all of them with the ends of their lines.
     pub(crate) bytes: u64,
-    /// What is searched for in it.
-    pub(crate) needles: &'static [Needle],
+    file: PlainFile,
+}
+
+/// What documents look like; the bars on sizes differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Events with many fields.
+    Events,
+    /// A short line of text in a field.
+    Lines,
+}
+
+/// Where the documents are.
+enum PlainFile {
+    Given(PathBuf),
+    /// Goes with the corpus.
+    Made(TempPath),
+}
+
+/// Whole lines of a file.
+#[derive(Debug, Clone)]
+pub(crate) struct Stretch {
+    path: PathBuf,
+    from: u64,
+    to: u64,
+}
+
+/// Documents of a stretch, one a line, without the last line's end.
+pub(crate) struct Body {
+    pub(crate) documents: usize,
+    pub(crate) text: String,
 }
 
 impl Corpus {
-    /// Reads a file of NDJSON, or the shipped one.
+    /// A file of NDJSON, or the shipped one. A packed one is unpacked to a file beside it.
     pub(crate) fn events(path: Option<&Path>) -> Result<Corpus> {
         let path: PathBuf = path.map_or_else(Sample::path, Path::to_owned);
-        let file = std::fs::File::open(&path).with_context(|| format!("cannot open {}", path.display()))?;
-        let mut reader = BufReader::new(file);
-        let packed = reader.fill_buf()?.starts_with(ZSTD_MAGIC);
-        let lines: Box<dyn Read> = if packed {
-            let mut decoder = zstd::Decoder::with_buffer(reader)?;
-            decoder.window_log_max(WINDOW_LOG)?;
-            Box::new(decoder)
-        } else {
-            Box::new(reader)
-        };
-        let documents = BufReader::new(lines).lines().collect::<std::io::Result<Vec<_>>>()?;
+        let mut file = File::open(&path).with_context(|| format!("cannot open {}", path.display()))?;
+        let mut magic = Vec::new();
+        Read::by_ref(&mut file).take(ZSTD_MAGIC.len() as u64).read_to_end(&mut magic)?;
+        file.seek(SeekFrom::Start(0))?;
         let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-        Ok(Corpus::new(name, documents, EVENTS))
+        if magic != ZSTD_MAGIC {
+            return Corpus::of_file(name, Kind::Events, PlainFile::Given(path));
+        }
+        eprintln!("{name}: unpacking ...");
+        let mut decoder = zstd::Decoder::new(file)?;
+        decoder.window_log_max(WINDOW_LOG)?;
+        let plain = NamedTempFile::with_suffix(".jsonl")?;
+        std::io::copy(&mut decoder, &mut plain.as_file())?;
+        Corpus::of_file(name, Kind::Events, PlainFile::Made(plain.into_temp_path()))
     }
 
-    /// Short lines: the text of all Rust sources that cargo has unpacked on this machine, a document a line.
+    /// Short lines of text that this machine has.
     pub(crate) fn lines() -> Result<Corpus> {
-        let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
-        let home = home.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo"))).context("HOME")?;
-        let mut files = Vec::new();
-        sources(&home.join("registry/src"), &mut files)?;
-        files.sort();
-        let (mut documents, mut bytes) = (Vec::new(), 0);
-        for file in files {
-            // A source that is not text is nobody's line.
-            let Ok(text) = std::fs::read_to_string(file) else { continue };
-            for line in text.lines().filter(|line| LINE_BYTES.contains(&line.len())) {
-                documents.push(json!({ "message": line }).to_string());
-                bytes += line.len();
-            }
-            if bytes > LINES_BYTES_MAX {
-                break;
-            }
-        }
-        ensure!(!documents.is_empty(), "cargo has unpacked no sources on this machine");
-        Ok(Corpus::new("lines of Rust sources".to_owned(), documents, LINES))
+        let file = PlainFile::Made(lines::of_rust_sources()?);
+        Corpus::of_file("lines of Rust sources".to_owned(), Kind::Lines, file)
     }
 
-    fn new(name: String, documents: Vec<String>, needles: &'static [Needle]) -> Corpus {
-        let bytes = documents.iter().map(|document| document.len() as u64 + 1).sum();
-        Corpus { name, documents, bytes, needles }
+    fn of_file(name: String, kind: Kind, file: PlainFile) -> Result<Corpus> {
+        let mut corpus = Corpus { name, kind, documents: 0, bytes: 0, file };
+        corpus.bytes = std::fs::metadata(corpus.path())?.len();
+        corpus.documents = count_lines(corpus.path())?;
+        ensure!(corpus.documents > 0, "{} has no documents", corpus.name);
+        Ok(corpus)
     }
 
-    /// Writes all documents to a file, one a line; it goes with the path.
-    pub(crate) fn to_file(&self) -> Result<TempPath> {
-        let file = NamedTempFile::with_suffix(".jsonl")?;
-        let mut writer = BufWriter::new(file.as_file());
-        for document in &self.documents {
-            writeln!(writer, "{document}")?;
+    /// Its file.
+    pub(crate) fn path(&self) -> &Path {
+        match &self.file {
+            PlainFile::Given(path) => path,
+            PlainFile::Made(path) => path,
         }
-        writer.flush()?;
-        drop(writer);
-        Ok(file.into_temp_path())
+    }
+
+    /// What is searched for in it.
+    pub(crate) fn needles(&self) -> &'static [Needle] {
+        match self.kind {
+            Kind::Events => EVENTS,
+            Kind::Lines => LINES,
+        }
+    }
+
+    /// All of it.
+    pub(crate) fn whole(&self) -> Stretch {
+        Stretch { path: self.path().to_owned(), from: 0, to: self.bytes }
+    }
+
+    /// From the first line that begins at `from` or behind it to the one within which `to` lies.
+    pub(crate) fn stretch(&self, from: u64, to: u64) -> Result<Stretch> {
+        let path = self.path().to_owned();
+        Ok(Stretch { from: self.line_start(from)?, to: self.line_start(to)?, path })
+    }
+
+    fn line_start(&self, at: u64) -> Result<u64> {
+        if at == 0 || at >= self.bytes {
+            return Ok(at.min(self.bytes));
+        }
+        let mut file = File::open(self.path())?;
+        // The byte before tells whether a line begins right here.
+        file.seek(SeekFrom::Start(at - 1))?;
+        let skipped = BufReader::new(file).skip_until(b'\n')?;
+        Ok(at - 1 + skipped as u64)
     }
 }
 
-fn sources(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
-    for entry in std::fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            sources(&entry.path(), files)?;
-        } else if entry.path().extension().is_some_and(|extension| extension == "rs") {
-            files.push(entry.path());
+impl Stretch {
+    /// Bytes of its lines with their ends.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.to - self.from
+    }
+
+    /// Its documents, `documents` at a time.
+    pub(crate) fn bodies(&self, documents: usize) -> Result<impl Iterator<Item = Result<Body>> + use<>> {
+        let mut file = File::open(&self.path)?;
+        file.seek(SeekFrom::Start(self.from))?;
+        let mut lines = BufReader::with_capacity(BUFFER_BYTES, file.take(self.bytes())).lines();
+        Ok(std::iter::from_fn(move || body(&mut lines, documents).transpose()))
+    }
+}
+
+fn body(lines: &mut impl Iterator<Item = std::io::Result<String>>, documents: usize) -> Result<Option<Body>> {
+    let mut body = Body { documents: 0, text: String::new() };
+    for line in lines.take(documents) {
+        if body.documents > 0 {
+            body.text.push('\n');
+        }
+        body.text.push_str(&line?);
+        body.documents += 1;
+    }
+    Ok((body.documents > 0).then_some(body))
+}
+
+fn count_lines(path: &Path) -> Result<u64> {
+    let mut reader = BufReader::with_capacity(BUFFER_BYTES, File::open(path)?);
+    let mut lines = 0;
+    while reader.skip_until(b'\n')? > 0 {
+        lines += 1;
+    }
+    Ok(lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn corpus(text: &str) -> Corpus {
+        let file = NamedTempFile::new().expect("a temporary file");
+        file.as_file().write_all(text.as_bytes()).expect("room for a few bytes");
+        Corpus::of_file("a test's".to_owned(), Kind::Events, PlainFile::Made(file.into_temp_path())).expect("documents")
+    }
+
+    fn texts(stretch: &Stretch, documents: usize) -> Vec<String> {
+        stretch.bodies(documents).expect("the file is there").map(|body| body.expect("text").text).collect()
+    }
+
+    #[test]
+    fn stretches_are_whole_lines_and_together_everything() {
+        let corpus = corpus("{\"a\":1}\n{\"b\":22}\n{\"c\":333}\n");
+        assert_eq!((corpus.documents, texts(&corpus.whole(), 2).len()), (3, 2));
+        for cut in 0..=corpus.bytes {
+            let [first, second] =
+                [(0, cut), (cut, corpus.bytes)].map(|(from, to)| corpus.stretch(from, to).expect("valid"));
+            let both: Vec<String> = [texts(&first, 1), texts(&second, 1)].concat();
+            assert_eq!(both, ["{\"a\":1}", "{\"b\":22}", "{\"c\":333}"], "cut at {cut}");
+            assert_eq!(first.bytes() + second.bytes(), corpus.bytes, "cut at {cut}");
         }
     }
-    Ok(())
+
+    #[test]
+    fn a_last_line_without_an_end_is_a_document() {
+        let corpus = corpus("{}\n{}");
+        assert_eq!(corpus.documents, 2);
+        assert_eq!(texts(&corpus.whole(), 5), ["{}\n{}"]);
+    }
 }

@@ -11,21 +11,33 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
-use crate::acknowledge::Acknowledged;
+use crate::bars::Bar;
+use crate::bars::search::{Searches, without_cache};
+use crate::compare::{Comparison, asked};
 use crate::corpus::Corpus;
-use crate::engine::{Clp, Engine, Grepzilla, Postgres, Ripgrep};
-use crate::report::{milliseconds, print_table};
+use crate::engine::grepzilla::State;
+use crate::engine::{Clp, Engine, Grepzilla, Loki, Postgres, Ripgrep};
+use crate::needle::Class;
+use crate::report::milliseconds;
 
 mod acknowledge;
+mod bars;
 mod compare;
 mod corpus;
 mod engine;
+mod growth;
+mod http;
 mod needle;
 mod process;
+mod progress;
 mod report;
+mod timing;
 
-/// Clients that load a node at once.
-const CLIENTS: usize = 16;
+/// Larger corpora are compared in segments only: the hot tier is not meant for them.
+const HOT_BYTES_MAX: u64 = 256_000_000;
+/// The places of two systems among those that are compared.
+const RIPGREP: usize = 0;
+const SEGMENTS: usize = 1;
 
 fn main() -> ExitCode {
     match run() {
@@ -42,23 +54,37 @@ fn run() -> Result<()> {
     let load = process::load_average()?;
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     println!("{processors} processors, load average {load:.1} before the run: what else runs makes all sides slower.");
+    println!("{}", compare::HOW_OFTEN);
 
     let acknowledged = tokio::runtime::Runtime::new()?.block_on(acknowledge::run())?;
-    println!("\n# Single documents, each acknowledged when it is on disk\n");
-    let head = ["clients", "acks/s", "p50 ms", "p99 ms"].map(str::to_owned);
-    print_table(&head, &acknowledged.iter().map(Acknowledged::cells).collect::<Vec<_>>());
+    acknowledged.print();
 
-    let mut compared = Vec::new();
-    for corpus in [Corpus::events(corpus.as_deref()), Corpus::lines()] {
-        compared.push(all_systems(&corpus?)?);
+    let events = Corpus::events(corpus.as_deref())?;
+    let (mut compared, mut all_bars) = (Vec::new(), Vec::new());
+    for corpus in [&events, &Corpus::lines()?] {
+        let (figures, bars) = all_systems(corpus)?;
+        compared.push(figures);
+        all_bars.push((corpus.name.clone(), bars));
     }
-    println!("ripgrep and PostgreSQL see lines, keys and escapes included, so counts may differ.");
+    println!("ripgrep, Loki and PostgreSQL see lines, keys and escapes included, so counts may differ.");
+    let growth = growth::run(&events)?;
+    growth.print();
+
+    let mut node_bars = bars::cost::of_acknowledgements(&acknowledged);
+    node_bars.push(bars::cost::of_replay(&growth.replay));
+    node_bars.extend(bars::cost::of_growth(&growth));
+    all_bars.push(("the node".to_owned(), node_bars));
+    all_bars.iter().for_each(|(name, bars)| bars::print(name, bars));
+    println!("zoekt and VictoriaLogs are not run here: theirs are figures of another day, on the 1.6 GB of corpus S.");
 
     let figures = json!({
         "processors": processors,
         "load_average_before": load,
-        "single_documents": acknowledged.iter().map(Acknowledged::json).collect::<Vec<_>>(),
+        "runs": compare::HOW_OFTEN,
+        "single_documents": acknowledged.json(),
         "corpora": compared,
+        "growth": growth.json(),
+        "bars": all_bars.iter().map(|(name, bars)| json!({"of": name, "bars": bars::json(bars)})).collect::<Vec<_>>(),
     });
     std::fs::write(&output, serde_json::to_string_pretty(&figures)? + "\n")
         .with_context(|| format!("cannot write {}", output.display()))?;
@@ -67,31 +93,54 @@ fn run() -> Result<()> {
 }
 
 /// One corpus in ripgrep, Grepzilla, and the peers that are here.
-fn all_systems(corpus: &Corpus) -> Result<Value> {
-    let (mut ripgrep, mut grepzilla) = (Ripgrep::default(), Grepzilla::new(CLIENTS)?);
+fn all_systems(corpus: &Corpus) -> Result<(Value, Vec<Bar>)> {
+    let (mut ripgrep, mut segments) = (Ripgrep::default(), Grepzilla::start(State::Segments)?);
+    let mut hot = (corpus.bytes <= HOT_BYTES_MAX).then(|| Grepzilla::start(State::Hot)).transpose()?;
     let mut postgres = found("PostgreSQL", Postgres::start());
+    let mut loki = found("Loki", Loki::start());
     let mut clp = found("clp-s", Clp::find());
-    let mut engines: Vec<&mut dyn Engine> = vec![&mut ripgrep, &mut grepzilla];
-    engines.extend(postgres.as_mut().map(|engine| engine as &mut dyn Engine));
-    engines.extend(clp.as_mut().map(|engine| engine as &mut dyn Engine));
-    let mut figures = compare::compare(corpus, engines)?;
+    let mut engines: Vec<&mut dyn Engine> = vec![&mut ripgrep, &mut segments];
+    let others: [Option<&mut dyn Engine>; 4] = [
+        hot.as_mut().map(|engine| engine as &mut dyn Engine),
+        postgres.as_mut().map(|engine| engine as &mut dyn Engine),
+        loki.as_mut().map(|engine| engine as &mut dyn Engine),
+        clp.as_mut().map(|engine| engine as &mut dyn Engine),
+    ];
+    engines.extend(others.into_iter().flatten());
+    let comparison = compare::compare(corpus, &mut engines)?;
+    hot.map_or(Ok(()), Grepzilla::stop)?;
+    comparison.print(&corpus.name);
 
-    let acknowledgements = grepzilla.acknowledgements();
-    let at = |share: f64| acknowledgements[((acknowledgements.len() - 1) as f64 * share).round() as usize];
-    let memory_mib = grepzilla.peak_memory_mib()?;
-    println!(
-        "Grepzilla: batches of {} documents from {CLIENTS} clients acknowledged in p50 {} ms, p99 {} ms; peak memory {memory_mib:.0} MiB\n",
-        engine::DOCUMENTS_PER_REQUEST,
-        milliseconds(at(0.5)),
-        milliseconds(at(0.99)),
-    );
-    figures["grepzilla"] = json!({
-        "acknowledgement_p50_ms": at(0.5).as_secs_f64() * 1e3,
-        "acknowledgement_p99_ms": at(0.99).as_secs_f64() * 1e3,
-        "peak_memory_mib": memory_mib,
-    });
-    grepzilla.stop()?;
-    Ok(figures)
+    let mut figures = comparison.json();
+    figures["name"] = corpus.name.clone().into();
+    if let Some(times) = segments.acknowledgements() {
+        println!(
+            "Grepzilla: batches of {} documents from {} clients acknowledged in p50 {} ms, p99 {} ms",
+            engine::DOCUMENTS_PER_REQUEST,
+            engine::CLIENTS,
+            milliseconds(times.p50()),
+            milliseconds(times.p99()),
+        );
+        figures["batch_acknowledgements"] = times.json();
+    }
+    let mut bars = Searches { comparison: &comparison, system: SEGMENTS, ripgrep: RIPGREP }.bars();
+    bars.extend(bars::cost::of_load(corpus.kind, &comparison, SEGMENTS));
+    bars.extend(bars_without_cache(corpus, &comparison, &mut segments)?);
+    segments.stop()?;
+    Ok((figures, bars))
+}
+
+/// The common needle once more, with hardly any memory for what was read.
+fn bars_without_cache(corpus: &Corpus, comparison: &Comparison, segments: &mut Grepzilla) -> Result<Vec<Bar>> {
+    segments.restart(State::SegmentsWithoutCache)?;
+    let mut bars = Vec::new();
+    for needle in corpus.needles().iter().filter(|it| [Class::Common, Class::CommonAsWritten].contains(&it.class)) {
+        let row = asked(needle, &mut [&mut *segments], |engine| engine.count(needle))?;
+        if let Some((answer, ripgrep)) = row.answers[0].as_ref().zip(comparison.count(needle.class, RIPGREP)) {
+            bars.push(without_cache(needle.class, answer, ripgrep.times.p50()));
+        }
+    }
+    Ok(bars)
 }
 
 fn found<T>(name: &str, engine: Result<T>) -> Option<T> {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::timing::milliseconds as as_milliseconds;
+
 /// Prints a heading and rows, the first column to the left and the others to the right.
 pub(crate) fn print_table(head: &[String], rows: &[Vec<String>]) {
     let cell_width = |row: &[String], column: usize| row[column].chars().count();
@@ -12,23 +14,37 @@ pub(crate) fn print_table(head: &[String], rows: &[Vec<String>]) {
             0 => format!("{cell:<width$}"),
             _ => format!("{cell:>width$}"),
         });
-        println!("  {}", cells.collect::<Vec<_>>().join("  "));
+        println!("  {}", cells.collect::<Vec<_>>().join("  ").trim_end());
     }
     println!();
 }
 
+/// The cells of a row or a heading.
+pub(crate) fn cells<const N: usize>(cells: [&str; N]) -> Vec<String> {
+    cells.map(str::to_owned).to_vec()
+}
+
 /// A time in milliseconds with three digits that mean something.
 pub(crate) fn milliseconds(time: Duration) -> String {
-    let milliseconds = time.as_secs_f64() * 1e3;
-    match milliseconds {
-        ..10.0 => format!("{milliseconds:.2}"),
-        ..100.0 => format!("{milliseconds:.1}"),
-        _ => format!("{milliseconds:.0}"),
+    match as_milliseconds(time) {
+        it @ ..10.0 => format!("{it:.2}"),
+        it @ ..100.0 => format!("{it:.1}"),
+        it => format!("{it:.0}"),
     }
 }
 
-/// The middle one of an odd number of times.
-pub(crate) fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort_unstable();
-    times[times.len() / 2]
+/// Bytes in millions.
+pub(crate) fn megabytes(bytes: u64) -> String {
+    let megabytes = bytes as f64 / 1e6;
+    if megabytes < 10.0 { format!("{megabytes:.2}") } else { format!("{megabytes:.1}") }
+}
+
+/// How many times one is the other, with three digits that mean something.
+pub(crate) fn ratio(one: f64, other: f64) -> String {
+    match one / other {
+        it if !it.is_finite() => "-".to_owned(),
+        it if it < 0.1 => format!("{it:.4}"),
+        it if it < 10.0 => format!("{it:.2}"),
+        it => format!("{it:.1}"),
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! Its language has wildcards and no regular expressions. A search prints the documents; the lines are counted here.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -34,20 +34,23 @@ impl Engine for Clp {
     }
 
     fn load(&mut self, corpus: &Corpus) -> Result<Load> {
-        let plain = corpus.to_file()?;
         let (begun, used) = (Instant::now(), processor_time_of_children()?);
         let output = Command::new("clp-s")
             .arg("c")
             .arg(self.archives.path())
-            .arg(&plain)
+            .arg(corpus.path())
             .stdin(Stdio::null())
             .output()
             .context("cannot run clp-s")?;
         ensure!(output.status.success(), "clp-s failed: {}", String::from_utf8_lossy(&output.stderr));
         Ok(Load {
-            took: begun.elapsed(),
+            sent: begun.elapsed(),
+            settled: begun.elapsed(),
             processor: processor_time_of_children()? - used,
-            disk_bytes: folder_bytes(self.archives.path())?,
+            store_bytes: folder_bytes(self.archives.path(), &|_| true)?,
+            log_bytes: 0,
+            parts: Vec::new(),
+            state: "compressed".to_owned(),
         })
     }
 
@@ -69,14 +72,27 @@ impl Engine for Clp {
             .spawn()
             .context("cannot run clp-s")?;
         let printed = search.stdout.take().context("a pipe")?;
-        let count = BufReader::with_capacity(1 << 20, printed).split(b'\n').count() as u64;
+        let count = count_lines(printed)?;
         ensure!(search.wait()?.success(), "clp-s failed");
-        Ok(Some(Found { count, took: begun.elapsed() }))
+        Ok(Some(Found::new(count, begun.elapsed())))
     }
 
     fn newest(&mut self, _needle: &Needle) -> Result<Option<Found>> {
         Ok(None)
     }
+
+    fn peak_memory_mib(&self) -> Result<Option<f64>> {
+        Ok(None)
+    }
+}
+
+fn count_lines(printed: impl Read) -> Result<u64> {
+    let mut reader = BufReader::with_capacity(1 << 20, printed);
+    let mut lines = 0;
+    while reader.skip_until(b'\n')? > 0 {
+        lines += 1;
+    }
+    Ok(lines)
 }
 
 fn escaped(text: &str) -> String {

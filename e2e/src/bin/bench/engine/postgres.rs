@@ -5,7 +5,7 @@
 
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -102,32 +102,43 @@ impl Engine for Postgres {
         let (begun, used) = (Instant::now(), processor_time_with_children(id)?);
         self.ask("CREATE EXTENSION pg_trgm")?;
         self.ask("CREATE TABLE lines (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, body text NOT NULL)")?;
-        let plain = corpus.to_file()?;
         // Control characters that no line has keep COPY from reading quotes and escapes into it.
         let copy = format!(
             "\\copy lines (body) FROM '{}' WITH (FORMAT csv, DELIMITER E'\\x01', QUOTE E'\\x02')",
-            plain.display()
+            corpus.path().display()
         );
         self.ask(&copy)?;
+        let sent = begun.elapsed();
         self.ask("CREATE INDEX lines_body ON lines USING gin (body gin_trgm_ops)")?;
         self.ask("VACUUM ANALYZE lines")?;
         self.ask("CHECKPOINT")?;
+        let data = self.folder.path().join("data");
+        let is_log = |path: &Path| path.parent().is_some_and(|folder| folder.ends_with("pg_wal"));
         Ok(Load {
-            took: begun.elapsed(),
+            sent,
+            settled: begun.elapsed(),
             processor: processor_time_with_children(id)? - used,
-            disk_bytes: folder_bytes(&self.folder.path().join("data"))?,
+            store_bytes: folder_bytes(&data, &|path| !is_log(path))?,
+            log_bytes: folder_bytes(&data, &is_log)?,
+            parts: Vec::new(),
+            state: "indexed, vacuumed".to_owned(),
         })
     }
 
     fn count(&mut self, needle: &Needle) -> Result<Option<Found>> {
         let (answer, took) = self.ask(&format!("SELECT count(*) FROM lines WHERE {}", condition(needle)))?;
-        Ok(Some(Found { count: answer.parse().with_context(|| format!("{answer} is not a count"))?, took }))
+        let count = answer.parse().with_context(|| format!("{answer} is not a count"))?;
+        Ok(Some(Found::new(count, took)))
     }
 
     fn newest(&mut self, needle: &Needle) -> Result<Option<Found>> {
         let statement = format!("SELECT body FROM lines WHERE {} ORDER BY id DESC LIMIT 100", condition(needle));
         let (answer, took) = self.ask(&statement)?;
-        Ok(Some(Found { count: answer.lines().count() as u64, took }))
+        Ok(Some(Found::new(answer.lines().count() as u64, took)))
+    }
+
+    fn peak_memory_mib(&self) -> Result<Option<f64>> {
+        Ok(None)
     }
 }
 
