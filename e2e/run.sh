@@ -13,7 +13,7 @@ main() {
     echo "The stories are left out: $obstacle."
     exit 77
   fi
-  supervised_output binaries scripts/build.sh
+  supervised_output binaries scripts/build.sh stories grepzilla grepzilla-operator
   supervised cargo test --locked --workspace --test stories --no-run
   supervised e2e/kind/tools.sh helm
   export PATH="$cache/bin:$PATH"
