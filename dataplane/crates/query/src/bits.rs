@@ -13,9 +13,9 @@ impl Bits {
         Bits { words: vec![0; len.div_ceil(64)], len }
     }
 
-    /// Adds a number below the bound.
-    pub(crate) fn insert(&mut self, number: usize) {
-        self.words[number / 64] |= 1 << (number % 64);
+    /// Adds the numbers whose bits are set, counted from 64 times `word`; all are below the bound.
+    pub(crate) fn insert_word(&mut self, word: usize, bits: u64) {
+        self.words[word] |= bits;
     }
 
     pub(crate) fn contains(&self, number: usize) -> bool {
@@ -79,7 +79,7 @@ mod tests {
 
     fn bits(len: usize, numbers: &[usize]) -> Bits {
         let mut bits = Bits::none(len);
-        numbers.iter().for_each(|number| bits.insert(*number));
+        numbers.iter().for_each(|number| bits.insert_word(number / 64, 1 << (number % 64)));
         bits
     }
 
@@ -94,9 +94,7 @@ mod tests {
     #[test]
     fn sets_are_combined_below_their_bound() {
         for len in [1, 63, 64, 65, 130] {
-            let (mut even, mut third) = (Bits::none(len), Bits::none(len));
-            (0..len).step_by(2).for_each(|number| even.insert(number));
-            (0..len).step_by(3).for_each(|number| third.insert(number));
+            let (even, third) = ([2, 3].map(|step| bits(len, &(0..len).step_by(step).collect::<Vec<_>>()))).into();
             let numbers =
                 |passes: &dyn Fn(usize) -> bool| (0..len).filter(|number| passes(*number)).collect::<Vec<_>>();
             let (mut both, mut either, mut neither) = (even.clone(), even.clone(), even.clone());

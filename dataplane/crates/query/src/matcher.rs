@@ -7,7 +7,7 @@ mod wildcard;
 
 use std::ops::Range;
 
-use grepzilla_storage::block::{Spelling, ValueRun};
+use grepzilla_storage::block::{Spelling, Unit, UnitValues};
 use memchr::memmem::Finder;
 
 use crate::QueryError;
@@ -60,8 +60,8 @@ impl Matcher {
                 (Form::Wildcard(wildcard), spelling, required)
             }
             Pattern::Regex(text) => {
-                let (regex, hir) = Regex::new(text, case_sensitive)?;
-                (Form::Regex(Box::new(regex)), Spelling::Written, Required::by_regex(&hir))
+                let (regex, required) = Regex::new(text, case_sensitive)?;
+                (Form::Regex(Box::new(regex)), Spelling::Written, required)
             }
         };
         Ok(Matcher { form, spelling, required })
@@ -87,14 +87,30 @@ impl Matcher {
         }
     }
 
-    /// Calls `found` with the place in the run of each value that matches, ascending, each once.
-    pub(crate) fn scan(&self, run: &ValueRun<'_>, clock: &Clock, found: impl FnMut(usize)) -> Result<(), Expired> {
-        match &self.form {
-            Form::Contains(contains) => contains.scan(run, clock, found),
-            Form::Exact(exact) => exact.scan(run, clock, found),
-            Form::Wildcard(wildcard) => wildcard.scan(run, clock, found),
-            Form::Regex(regex) => regex.scan(run, clock, found),
+    /// Calls `found` with the number of each of these values of a unit that matches, ascending, each once. Gives the bytes of all of
+    /// them.
+    pub(crate) fn scan(
+        &self,
+        unit: &Unit,
+        values: &UnitValues,
+        clock: &Clock,
+        mut found: impl FnMut(usize),
+    ) -> Result<u64, Expired> {
+        let mut bytes = 0;
+        if let Form::Regex(regex) = &self.form {
+            regex.scan(unit, values, clock, &mut found)?;
         }
+        for run in unit.runs(self.spelling, values.clone()) {
+            bytes += run.bytes().len() as u64;
+            let found = |place| found(run.number(place));
+            match &self.form {
+                Form::Contains(contains) => contains.scan(&run, clock, found)?,
+                Form::Exact(exact) => exact.scan(&run, clock, found)?,
+                Form::Wildcard(wildcard) => wildcard.scan(&run, clock, found)?,
+                Form::Regex(_) => {}
+            }
+        }
+        Ok(bytes)
     }
 
     /// Whether one value matches.

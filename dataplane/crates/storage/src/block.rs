@@ -156,9 +156,14 @@ impl Block {
         self.parts.stamps()
     }
 
-    /// Calls `mark` with each document that holds one of the values of `unit` with these numbers, which ascend. A document may come
-    /// more than once; documents ascend as long as one column and group lasts.
-    pub fn documents_with(&self, unit: usize, values: &[u32], mark: &mut dyn FnMut(usize)) -> Result<(), ReadError> {
+    /// Calls `mark` with the documents that hold one of the values of `unit` with these numbers, which ascend: with the number of a
+    /// document divided by 64, and a bit for each of the 64 documents from there on. Words and documents may come more than once.
+    pub fn documents_with(
+        &self,
+        unit: usize,
+        values: &[u32],
+        mark: &mut dyn FnMut(usize, u64),
+    ) -> Result<(), ReadError> {
         if values.is_empty() {
             return Ok(());
         }
@@ -169,8 +174,8 @@ impl Block {
         Ok(())
     }
 
-    /// Calls `mark` with each document that has a leaf of the column, ascending.
-    pub fn documents_having(&self, column: ColumnNo, mark: &mut dyn FnMut(usize)) -> Result<(), ReadError> {
+    /// Calls `mark` with the documents that have a leaf of the column, as [`Block::documents_with`] does.
+    pub fn documents_having(&self, column: ColumnNo, mark: &mut dyn FnMut(usize, u64)) -> Result<(), ReadError> {
         let (columns, codes) = (self.columns()?, self.codes()?);
         Holders::new(&columns, &codes, column).all(mark);
         Ok(())

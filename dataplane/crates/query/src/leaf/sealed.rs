@@ -104,11 +104,8 @@ impl<'a> Evaluation<'a> {
         for (number, which) in self.units(field)?.into_iter().filter(|(number, _)| is_candidate(*number)) {
             let unit = block.unit(number)?;
             values.clear();
-            for run in unit.runs(matcher.spelling(), which) {
-                self.bytes_read += run.bytes().len() as u64;
-                matcher.scan(&run, self.clock, |place| values.push(run.number(place) as u32))?;
-            }
-            block.documents_with(number, &values, &mut |document| documents.insert(document))?;
+            self.bytes_read += matcher.scan(&unit, &which, self.clock, |value| values.push(value as u32))?;
+            block.documents_with(number, &values, &mut |word, bits| documents.insert_word(word, bits))?;
         }
         Ok(documents)
     }
@@ -133,7 +130,7 @@ impl<'a> Evaluation<'a> {
     fn having(&self, field: Option<&str>) -> Result<Bits, Stop> {
         let mut documents = self.none();
         if let Some(column) = self.column(field)? {
-            self.block.documents_having(column, &mut |document| documents.insert(document))?;
+            self.block.documents_having(column, &mut |word, bits| documents.insert_word(word, bits))?;
         }
         Ok(documents)
     }
@@ -154,7 +151,7 @@ impl<'a> Evaluation<'a> {
                 }
             }
         }
-        block.documents_with(number, &values, &mut |document| documents.insert(document))?;
+        block.documents_with(number, &values, &mut |word, bits| documents.insert_word(word, bits))?;
         Ok(documents)
     }
 }

@@ -3,16 +3,20 @@
 //! Values stand one behind the other with 0xFF between them, so one pass serves them all: no class of text ever takes the byte
 //! 0xFF, and `^` and `$` are rewritten to the ends of a line whose terminator is 0xFF. A few assertions cannot be rewritten
 //! (`(?m)^`, `\B`); with them each value is searched by itself. Values that are all ASCII have a twin of the expression
-//! that is cut to ASCII, where word boundaries cost nothing.
+//! that is cut to ASCII, where word boundaries cost nothing. Where an expression has literals, or a window of classes that tells
+//! enough, values are sought by these and only what is found is matched; if that rules out too little, the rest is matched in
+//! one pass.
 //!
 //! The clock is looked at between chunks of values; a value that is itself too long for that goes to the bounded engine.
 
 mod bounded;
+mod filter;
 mod syntax;
+mod window;
 
 use std::ops::Range;
 
-use grepzilla_storage::block::ValueRun;
+use grepzilla_storage::block::{Spelling, Unit, UnitValues, ValueRun};
 use regex_automata::Input;
 use regex_automata::meta;
 use regex_syntax::hir::Hir;
@@ -20,12 +24,15 @@ use regex_syntax::hir::Hir;
 use crate::QueryError;
 use crate::clock::{Clock, Expired};
 use crate::pattern::REGEX_BYTES_MAX;
+use crate::required::Required;
 use bounded::{Bounded, Halt, Memory};
+use filter::Filter;
 
 #[derive(Debug)]
 pub(super) struct Regex {
     ascii: Engine,
     other: Engine,
+    filter: Option<Filter>,
 }
 
 /// An expression for values of one kind.
@@ -40,16 +47,42 @@ struct Engine {
 }
 
 impl Regex {
-    /// The expression, and its syntax.
-    pub(super) fn new(pattern: &str, case_sensitive: bool) -> Result<(Regex, Hir), QueryError> {
+    /// The expression, and what it requires.
+    pub(super) fn new(pattern: &str, case_sensitive: bool) -> Result<(Regex, Required), QueryError> {
         let hir = syntax::parse(pattern, case_sensitive)?;
-        let regex = Regex { other: Engine::new(&hir)?, ascii: Engine::new(&syntax::ascii_twin(&hir))? };
-        Ok((regex, hir))
+        let (ascii, required) = (syntax::ascii_twin(&hir), Required::by_regex(&hir));
+        let filter = Filter::new(&required, &ascii);
+        Ok((Regex { other: Engine::new(&hir)?, ascii: Engine::new(&ascii)?, filter }, required))
     }
 
-    pub(super) fn scan(&self, run: &ValueRun<'_>, clock: &Clock, found: impl FnMut(usize)) -> Result<(), Expired> {
-        let engine = if run.is_ascii() { &self.ascii } else { &self.other };
-        if engine.by_value { engine.scan_by_value(run, clock, found) } else { engine.scan(run, clock, found) }
+    /// Calls `found` with the number of each value that matches, ascending.
+    pub(super) fn scan(
+        &self,
+        unit: &Unit,
+        values: &UnitValues,
+        clock: &Clock,
+        mut found: impl FnMut(usize),
+    ) -> Result<(), Expired> {
+        let mut folded = match &self.filter {
+            Some(Filter::Texts(_)) => Some(unit.runs(Spelling::Folded, values.clone())),
+            Some(Filter::Window(_)) | None => None,
+        };
+        for written in unit.runs(Spelling::Written, values.clone()) {
+            let folded = folded.as_mut().and_then(Iterator::next);
+            let engine = if written.is_ascii() { &self.ascii } else { &self.other };
+            let mut found = |place| found(written.number(place));
+            let passed = match (&self.filter, folded) {
+                (Some(filter @ Filter::Texts(_)), Some(folded)) => {
+                    engine.scan_found(&written, |from| filter.find(&folded, from), clock, &mut found)?
+                }
+                (Some(filter @ Filter::Window(_)), _) if written.is_ascii() => {
+                    engine.scan_found(&written, |from| filter.find(&written, from), clock, &mut found)?
+                }
+                _ => 0,
+            };
+            engine.scan(&written, passed, clock, &mut found)?;
+        }
+        Ok(())
     }
 
     pub(super) fn matches(&self, value: &str, clock: &Clock) -> Result<bool, Expired> {
@@ -72,6 +105,12 @@ impl Engine {
     /// What may be done between two looks at the clock, in bytes times states: well under 10 ms at worst.
     const CHUNK_WORK: usize = 1 << 20;
 
+    /// Beginning a search costs as much as searching so many bytes.
+    const CALL_BYTES: usize = 48;
+
+    /// What may be matched in vain in any run.
+    const WASTE_BYTES: usize = 4 << 10;
+
     /// An expression of more states than this leaves nothing worth a chunk.
     const STATES_MAX: usize = 1_000;
 
@@ -89,10 +128,63 @@ impl Engine {
         Ok(Engine { regex, by_value: line_hir.is_none() || chunk_bytes == 0, bounded, chunk_bytes })
     }
 
-    /// One pass over the run, in chunks that end where a value ends.
-    fn scan(&self, run: &ValueRun<'_>, clock: &Clock, mut found: impl FnMut(usize)) -> Result<(), Expired> {
+    /// Matches values that `next` finds from a place on, as long as most of them match or they are few. Gives the place of the first
+    /// value that is left.
+    fn scan_found(
+        &self,
+        run: &ValueRun<'_>,
+        next: impl Fn(usize) -> Option<usize>,
+        clock: &Clock,
+        found: &mut impl FnMut(usize),
+    ) -> Result<usize, Expired> {
+        let (mut place, mut memory, mut wasted, mut unlooked) = (0, None, 0, 0);
+        while place < run.value_count() {
+            let Some(candidate) = next(place) else { return Ok(run.value_count()) };
+            let value = run.range(candidate);
+            let cost = value.len() + Self::CALL_BYTES;
+            unlooked += cost;
+            if unlooked > self.chunk_bytes {
+                unlooked = 0;
+                clock.look()?;
+            }
+            if self.is_match(&run.bytes()[value.clone()], &mut memory, clock)? {
+                found(candidate);
+            } else {
+                wasted += cost;
+            }
+            place = candidate + 1;
+            if wasted > Self::WASTE_BYTES + value.end / 4 {
+                break;
+            }
+        }
+        Ok(place)
+    }
+
+    /// The values from a place on.
+    fn scan(
+        &self,
+        run: &ValueRun<'_>,
+        from: usize,
+        clock: &Clock,
+        found: &mut impl FnMut(usize),
+    ) -> Result<(), Expired> {
+        if self.by_value {
+            self.scan_by_value(run, from, clock, found)
+        } else {
+            self.scan_by_chunk(run, from, clock, found)
+        }
+    }
+
+    /// One pass, in chunks that end where a value ends.
+    fn scan_by_chunk(
+        &self,
+        run: &ValueRun<'_>,
+        from: usize,
+        clock: &Clock,
+        found: &mut impl FnMut(usize),
+    ) -> Result<(), Expired> {
         let (bytes, mut memory) = (run.bytes(), None);
-        let mut next = 0;
+        let mut next = from;
         while next < run.value_count() {
             let first = run.range(next);
             if first.len() > self.chunk_bytes {
@@ -107,7 +199,7 @@ impl Engine {
             // The value that the chunk ends in is left to the next one, unless it ends there too.
             let last = run.value_at(chunk_end, next);
             let last = if run.range(last).end > chunk_end { last - 1 } else { last };
-            self.scan_chunk(run, next, last, &mut found);
+            self.scan_chunk(run, next, last, found);
             next = last + 1;
         }
         Ok(())
@@ -126,9 +218,15 @@ impl Engine {
         }
     }
 
-    fn scan_by_value(&self, run: &ValueRun<'_>, clock: &Clock, mut found: impl FnMut(usize)) -> Result<(), Expired> {
+    fn scan_by_value(
+        &self,
+        run: &ValueRun<'_>,
+        from: usize,
+        clock: &Clock,
+        found: &mut impl FnMut(usize),
+    ) -> Result<(), Expired> {
         let mut memory = None;
-        for place in 0..run.value_count() {
+        for place in from..run.value_count() {
             clock.tick()?;
             if self.is_match(&run.bytes()[run.range(place)], &mut memory, clock)? {
                 found(place);

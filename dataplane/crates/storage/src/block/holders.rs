@@ -14,12 +14,13 @@ impl<'a> Holders<'a> {
         Holders { columns, codes, column }
     }
 
-    /// Calls `mark` with the document of each occurrence that has one of these codes, which ascend; ascending, a document as often as it has
-    /// them.
-    pub(super) fn of_codes(&self, codes: &[u32], mark: &mut dyn FnMut(usize)) {
+    /// Calls `mark` with the documents that have one of these codes, which ascend: 64 documents at a time, see [`Block::documents_with`].
+    ///
+    /// [`Block::documents_with`]: super::Block::documents_with
+    pub(super) fn of_codes(&self, codes: &[u32], mark: &mut dyn FnMut(usize, u64)) {
         let list = self.codes.column(self.column);
         if self.columns.is_dense(self.column) {
-            return list.positions_of(codes, mark);
+            return list.words_of(codes, mark);
         }
         let (counts, shapes) = (self.counts(), self.codes.document_shapes());
         let (mut document, mut end) = (0, counts[shapes.get(0) as usize]);
@@ -28,19 +29,16 @@ impl<'a> Holders<'a> {
                 document += 1;
                 end += counts[shapes.get(document) as usize];
             }
-            mark(document);
+            mark(document / 64, 1 << (document % 64));
         });
     }
 
-    /// Calls `mark` with each document that has the path, ascending.
-    pub(super) fn all(&self, mark: &mut dyn FnMut(usize)) {
-        if self.columns.is_dense(self.column) {
-            return (0..self.codes.document_count()).for_each(mark);
-        }
+    /// Calls `mark` with the documents that have the path.
+    pub(super) fn all(&self, mark: &mut dyn FnMut(usize, u64)) {
         let counts = self.counts();
         self.codes.document_shapes().each(|document, shape| {
             if counts[shape as usize] > 0 {
-                mark(document);
+                mark(document / 64, 1 << (document % 64));
             }
         });
     }

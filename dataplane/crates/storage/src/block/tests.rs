@@ -64,17 +64,15 @@ fn held(block: &Block) -> Vec<(String, String, usize)> {
         assert_eq!(columns.value_count(column) as usize, written.len());
         let mut having = Vec::new();
         for (number, value) in &written {
-            block
-                .documents_with(unit_no, &[*number], &mut |document| {
-                    held.push((path.clone(), value.clone(), document));
-                    having.push(document);
-                })
-                .expect("in memory");
+            for document in with(block, unit_no, &[*number]) {
+                held.push((path.clone(), value.clone(), document));
+                having.push(document);
+            }
         }
         having.sort_unstable();
         having.dedup();
         let mut found = Vec::new();
-        block.documents_having(column, &mut |document| found.push(document)).expect("in memory");
+        block.documents_having(column, &mut |word, bits| found.extend(numbers(word, bits))).expect("in memory");
         assert_eq!(found, having);
     }
     held.sort();
@@ -87,10 +85,15 @@ fn numbered(run: ValueRun<'_>) -> Vec<(u32, String)> {
     (0..run.value_count()).map(|place| (run.number(place) as u32, value(place))).collect()
 }
 
+/// The documents of a word.
+fn numbers(word: usize, bits: u64) -> impl Iterator<Item = usize> {
+    (0..64).filter(move |bit| bits & (1 << bit) != 0).map(move |bit| word * 64 + bit)
+}
+
 /// Documents that hold some values of a unit, several at once.
 fn with(block: &Block, unit: usize, values: &[u32]) -> Vec<usize> {
     let mut documents = Vec::new();
-    block.documents_with(unit, values, &mut |document| documents.push(document)).expect("in memory");
+    block.documents_with(unit, values, &mut |word, bits| documents.extend(numbers(word, bits))).expect("in memory");
     documents.sort_unstable();
     documents.dedup();
     documents

@@ -1,5 +1,7 @@
 //! Lists of small numbers, as narrow as their bounds allow.
 
+use std::ops::Range;
+
 /// Codes of one column, or shapes of documents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CodeList<'a> {
@@ -68,25 +70,53 @@ impl CodeList<'_> {
 
     /// Calls `visit` with the positions, ascending, of these codes, which ascend and of which there is at least one.
     pub fn positions_of(&self, codes: &[u32], mut visit: impl FnMut(usize)) {
+        self.words_of(codes, |word, mut bits| {
+            while bits != 0 {
+                visit(word * 64 + bits.trailing_zeros() as usize);
+                bits &= bits - 1;
+            }
+        });
+    }
+
+    /// The same, 64 positions at a time: the first of them divided by 64, and a bit for each that has one of the codes.
+    pub fn words_of(&self, codes: &[u32], mut visit: impl FnMut(usize, u64)) {
         let (first, last) = (codes[0], codes[codes.len() - 1]);
+        let is_range = (last - first) as usize == codes.len() - 1;
         match self {
-            CodeList::Constant { count } => (0..*count as usize).for_each(visit),
-            CodeList::InOrder { .. } => codes.iter().for_each(|code| visit(*code as usize)),
-            CodeList::Narrow(list) if first == last => memchr::memchr_iter(first as u8, list).for_each(visit),
-            _ if (last - first) as usize == codes.len() - 1 => self.each(|position, code| {
-                if (first..=last).contains(&code) {
-                    visit(position);
-                }
-            }),
+            CodeList::Constant { count } => words(0..*count, visit),
+            CodeList::InOrder { .. } if is_range => words(first..last + 1, visit),
+            CodeList::InOrder { .. } => codes.iter().for_each(|code| visit((code / 64) as usize, 1 << (code % 64))),
+            CodeList::Narrow(list) if first == last => {
+                memchr::memchr_iter(first as u8, list).for_each(|at| visit(at / 64, 1 << (at % 64)));
+            }
+            _ if is_range => self.words_where(|code| code.wrapping_sub(first) <= last - first, visit),
             _ => {
                 let mut is_wanted = vec![false; (last - first) as usize + 1];
                 codes.iter().for_each(|code| is_wanted[(code - first) as usize] = true);
-                self.each(|position, code| {
-                    if is_wanted.get(code.wrapping_sub(first) as usize) == Some(&true) {
-                        visit(position);
-                    }
-                });
+                self.words_where(|code| is_wanted.get(code.wrapping_sub(first) as usize) == Some(&true), visit);
             }
+        }
+    }
+
+    /// Without a branch for each code, because nobody can foretell which are wanted.
+    fn words_where(&self, is_wanted: impl Fn(u32) -> bool, mut visit: impl FnMut(usize, u64)) {
+        fn each<T: Copy>(codes: &[T], is_wanted: impl Fn(T) -> bool, visit: &mut impl FnMut(usize, u64)) {
+            for (word, codes) in codes.chunks(64).enumerate() {
+                let bits = (0..).zip(codes).fold(0, |bits, (bit, code)| bits | u64::from(is_wanted(*code)) << bit);
+                if bits != 0 {
+                    visit(word, bits);
+                }
+            }
+        }
+        match self {
+            CodeList::Constant { count } if is_wanted(0) => words(0..*count, visit),
+            CodeList::Constant { .. } => {}
+            CodeList::InOrder { count } => (0..*count)
+                .filter(|code| is_wanted(*code))
+                .for_each(|code| visit((code / 64) as usize, 1 << (code % 64))),
+            CodeList::Narrow(codes) => each(codes, |code| is_wanted(u32::from(code)), &mut visit),
+            CodeList::Wide(codes) => each(codes, |code| is_wanted(u32::from(u16::from_le_bytes(code))), &mut visit),
+            CodeList::Widest(codes) => each(codes, |code| is_wanted(u32::from_le_bytes(code)), &mut visit),
         }
     }
 
@@ -100,6 +130,16 @@ impl CodeList<'_> {
             CodeList::Widest(codes) => codes.iter().map(|code| u32::from_le_bytes(*code)).max(),
         };
         largest.is_none_or(|largest| largest < bound)
+    }
+}
+
+/// Calls `visit` with the words of a range.
+fn words(range: Range<u32>, mut visit: impl FnMut(usize, u64)) {
+    let mut start = range.start;
+    while start < range.end {
+        let end = range.end.min((start / 64 + 1) * 64);
+        visit((start / 64) as usize, (u64::MAX >> (64 - (end - start))) << (start % 64));
+        start = end;
     }
 }
 

@@ -44,7 +44,15 @@ impl<'a> ValueRun<'a> {
     /// behind it, 0 always being right.
     pub fn value_at(&self, offset: usize, from: usize) -> usize {
         let position = self.base + offset;
-        from + self.ends[from..].partition_point(|end| (*end as usize) < position)
+        let is_before = |end: &u32| (*end as usize) < position;
+        // Most of what is found stands near what was found before, so steps double from there.
+        let (mut low, mut step) = (from, 1);
+        while self.ends.get(low + step).is_some_and(is_before) {
+            low += step;
+            step *= 2;
+        }
+        let high = self.ends.len().min(low + step + 1);
+        low + self.ends[low..high].partition_point(is_before)
     }
 
     /// Where the value at a place of this run stands in [`ValueRun::bytes`], without its 0xFF.
