@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 # The corpus of `make bench`: NDJSON, plain or packed with zstd. Empty: the documents that ship with the repository.
 CORPUS ?=
 
-.PHONY: help demo test e2e soak bench lint generate tools images build setup
+.PHONY: help demo test e2e soak fuzz bench lint generate tools images build setup
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ e2e: ## The stories on a real Kubernetes (kind); KEEP=1 leaves the cluster up
 soak: ## The dangerous tests for hours: 1,000 kills of a process, 1,000,000 queries against a plain scan
 	@scripts/setup.sh test
 	@exec scripts/soak.sh
+
+fuzz: ## Bytes of any kind for all that reads them; TIME=seconds for each target, 600 if not given
+	@exec scripts/fuzz.sh $(TIME)
 
 bench: ## Grepzilla beside its peers on the same documents; CORPUS=file takes your own NDJSON
 	@exec scripts/bench.sh "$(CORPUS)"

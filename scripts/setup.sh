@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# setup.sh build|test|bench: sees to it that this machine has what building, testing or benchmarking takes. Names what is
+# setup.sh build|test|bench|fuzz: sees to it that this machine has what building, testing, benchmarking or fuzzing takes. Names what is
 # missing; installs it where it can (root, apt-get, the network); else says exactly what to do, and fails.
 source "$(dirname "$0")/lib.sh"
 
@@ -10,6 +10,7 @@ main() {
   [ "$purpose" != bench ] || peers
   rust
   [ "$purpose" != test ] || components
+  [ "$purpose" != fuzz ] || fuzzer
 }
 
 # The systems that the benchmark compares with. Only ripgrep must be there.
@@ -77,6 +78,18 @@ components() {
   cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 && return
   say "missing: rustfmt or clippy; asking rustup for them ..."
   rustup component add clippy rustfmt >"$log" 2>&1 || explain "please install rustfmt and clippy for $(cargo --version)"
+}
+
+# The compiler that can tell a fuzzer what was reached, and what runs the fuzzer.
+fuzzer() {
+  if ! cargo +nightly --version >/dev/null 2>&1; then
+    say "missing: a nightly Rust; asking rustup for one ..."
+    command -v rustup >/dev/null || install_rustup
+    rustup toolchain install nightly --profile minimal >"$log" 2>&1 || explain "please install a nightly Rust with rustup"
+  fi
+  cargo fuzz --version >/dev/null 2>&1 && return
+  say "missing: cargo-fuzz; installing it ..."
+  cargo install --locked cargo-fuzz >"$log" 2>&1 || explain "please run: cargo install --locked cargo-fuzz"
 }
 
 # explain SENTENCE: fails with what the command said last and a sentence that says what to do.

@@ -17,7 +17,7 @@ use crate::server::trace::TraceId;
 
 pub(crate) use crate::document::look_up::look_up_here;
 
-mod address;
+pub(crate) mod address;
 mod delete;
 mod get;
 mod look_up;

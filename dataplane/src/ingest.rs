@@ -33,6 +33,7 @@ mod answer;
 mod deliver;
 mod documents;
 mod failure;
+pub(crate) mod fuzzing;
 mod indexes;
 mod parameters;
 mod route;

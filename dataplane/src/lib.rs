@@ -5,6 +5,8 @@
 mod admission;
 mod bootstrap;
 mod document;
+#[doc(hidden)]
+pub mod fuzzing;
 mod identity;
 mod ingest;
 pub mod logging;

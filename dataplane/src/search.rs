@@ -21,6 +21,7 @@ use crate::server::trace::TraceId;
 mod aggregations;
 mod convert;
 mod cursor;
+pub(crate) mod fuzzing;
 pub(crate) mod leaf;
 mod merge;
 mod plan;

@@ -16,7 +16,7 @@ use crate::server::answer::Failure;
 
 /// One document, as a request names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Address {
+pub(crate) struct Address {
     pub(super) index: IndexName,
     /// Whether the request named it.
     pub(super) index_is_given: bool,
@@ -26,7 +26,7 @@ pub(super) struct Address {
 
 /// The place that an id of the form `<shard>.<epoch>.<seq>` names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place {
+pub(crate) struct Place {
     pub(super) shard: ShardId,
     pub(super) epoch: Epoch,
     pub(super) seq: SeqNo,
@@ -34,14 +34,14 @@ pub(super) struct Place {
 
 impl Place {
     /// Its text, as a search shows it.
-    pub(super) fn text(self) -> String {
+    pub(crate) fn text(self) -> String {
         format!("{}.{}.{}", self.shard, self.epoch, self.seq)
     }
 }
 
 impl Address {
     /// Reads a request: the document, and how long the answer may take.
-    pub(super) fn read(
+    pub(crate) fn read(
         id: Result<Path<String>, PathRejection>,
         uri: &Uri,
         config: &IngestConfig,
@@ -63,7 +63,7 @@ impl Address {
     }
 
     /// The place that the id names, if it has that form. A document may have such an `_id` all the same.
-    pub(super) fn place(&self) -> Option<Place> {
+    pub(crate) fn place(&self) -> Option<Place> {
         let mut numbers = self.id.split('.');
         let (shard, epoch, seq) = (numbers.next()?, numbers.next()?, numbers.next()?);
         let place = Place {

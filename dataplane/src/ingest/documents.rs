@@ -93,7 +93,7 @@ pub(super) async fn prepare(
     })
 }
 
-fn read(bytes: &[u8], key: Option<String>, rules: &DocumentRules) -> Result<Prepared, Failure> {
+pub(super) fn read(bytes: &[u8], key: Option<String>, rules: &DocumentRules) -> Result<Prepared, Failure> {
     let (text, invalid) = to_utf8(bytes);
     let taken = body::records(&text).map_err(|error| of_body(&error))?;
     if taken.records.len() > DOCUMENTS_MAX {

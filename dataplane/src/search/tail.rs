@@ -104,7 +104,7 @@ async fn open(app: Arc<App>, trace: TraceId, headers: &HeaderMap, uri: &Uri) -> 
 }
 
 /// What is looked for: the parameters are those of a search.
-fn request(uri: &Uri) -> Result<SearchRequest, Failure> {
+pub(super) fn request(uri: &Uri) -> Result<SearchRequest, Failure> {
     let Query(parameters) = Query::<TailParameters>::try_from_uri(uri).map_err(|rejection| {
         let reason = std::error::Error::source(&rejection).map_or(rejection.to_string(), ToString::to_string);
         Failure::bad_request("bad_parameter", format!("query parameters: {reason}"))

@@ -42,7 +42,7 @@ use opening::Opened;
 use queue::{Queue, Request, WaitingBatch};
 
 pub use damage::Damage;
-pub(crate) use list::SegmentList;
+pub(crate) use list::{LiveSegment, SegmentList};
 pub use maintenance::{Flushed, MaintenanceStats, Merged, Retained};
 pub use options::{FsyncMode, ShardOptions};
 pub use state::{Positions, ReplayStats, ShardStats};

@@ -8,13 +8,13 @@ mod superseded;
 
 use std::sync::Arc;
 
-use grepzilla_model::{IndexName, SeqNo, ShardId};
+use grepzilla_model::{IndexName, SegmentEntry, SeqNo, ShardId};
 
 use crate::ReadError;
 use crate::block::{Block, Span, Stamp};
-use crate::hot::{HotView, OpenTail};
+use crate::hot::{HotOptions, HotTier, HotView, OpenTail};
 use crate::segment::Segment;
-use crate::shard::{Damage, SegmentList};
+use crate::shard::{Damage, LiveSegment, SegmentList};
 
 pub(crate) use superseded::Superseded;
 
@@ -44,6 +44,14 @@ pub struct StoredDocument {
 impl View {
     pub(crate) fn new(hot: HotView, hot_superseded: Arc<Superseded>, list: Arc<SegmentList>) -> View {
         View { hot, hot_superseded, list }
+    }
+
+    /// Of one segment by itself, in which no version supersedes another.
+    pub fn of_segment(segment: Segment, entry: SegmentEntry) -> View {
+        let hot = HotTier::new(segment.identity().shard, HotOptions::default()).view();
+        let (before, last) = (SeqNo(entry.name.first.0.saturating_sub(1)), entry.name.last);
+        let live = LiveSegment { segment: Arc::new(segment), superseded: Arc::default(), entry };
+        View::new(hot, Arc::default(), Arc::new(SegmentList::new(before, last, vec![live], &Arc::default())))
     }
 
     /// The shard.

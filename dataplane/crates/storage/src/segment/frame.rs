@@ -5,14 +5,22 @@
 //! anything is unpacked, and the room for unpacking is bounded.
 
 use std::cell::RefCell;
+use std::io::{self, Read};
 
 use zstd::bulk::{Compressor, Decompressor};
+use zstd::stream::read::Decoder;
 use zstd::zstd_safe::CParameter;
 
 use super::bytes::{ByteReader, Malformed, put_varint};
 
 /// The largest payload. A block is far smaller, whatever its documents.
 const PAYLOAD_BYTES_MAX: usize = 1 << 30;
+
+/// Room for so much is made because a table says so; for more only as far as there is something to fill it.
+const ROOM_BYTES_MAX: usize = 8 << 20;
+
+/// The largest window, as a power of two, of any level that a segment is written with.
+const WINDOW_LOG_MAX: u32 = 23;
 
 const MEMORY: &str = "packing fails for want of memory only";
 
@@ -82,11 +90,26 @@ pub(super) fn unpack(entry: &FrameEntry, bytes: Vec<u8>) -> Result<Vec<u8>, Malf
         return Ok(bytes);
     }
     let malformed = Malformed { at: 0, expected: "a zstd frame of the length that stands in the table" };
+    let length = entry.unpacked_bytes as usize;
+    let payload =
+        if length <= ROOM_BYTES_MAX { unpack_at_once(&bytes, length) } else { unpack_by_parts(&bytes, length) };
+    payload.ok().filter(|payload| payload.len() == length).ok_or(malformed)
+}
+
+fn unpack_at_once(bytes: &[u8], length: usize) -> io::Result<Vec<u8>> {
     DECOMPRESSOR.with_borrow_mut(|decompressor| {
         let decompressor = decompressor.get_or_insert_with(|| Decompressor::new().expect(MEMORY));
-        let payload = decompressor.decompress(&bytes, entry.unpacked_bytes as usize).map_err(|_| malformed)?;
-        if payload.len() == entry.unpacked_bytes as usize { Ok(payload) } else { Err(malformed) }
+        decompressor.decompress(bytes, length)
     })
+}
+
+/// Room is made as it is filled.
+fn unpack_by_parts(bytes: &[u8], length: usize) -> io::Result<Vec<u8>> {
+    let mut decoder = Decoder::with_buffer(bytes)?;
+    decoder.window_log_max(WINDOW_LOG_MAX)?;
+    let mut payload = Vec::new();
+    decoder.take(length as u64 + 1).read_to_end(&mut payload)?;
+    Ok(payload)
 }
 
 #[cfg(test)]
@@ -96,7 +119,8 @@ mod tests {
     #[test]
     fn what_is_packed_is_unpacked_and_the_incompressible_stays_as_it_is() {
         let mut packer = Packer::new(3);
-        for payload in [b"".to_vec(), b"x".to_vec(), vec![7; 100_000], (0..=255).collect()] {
+        let large = (0..=ROOM_BYTES_MAX as u32).map(|place| (place / 5_000) as u8).collect();
+        for payload in [b"".to_vec(), b"x".to_vec(), vec![7; 100_000], (0..=255).collect(), large] {
             let (entry, bytes) = packer.pack(&payload);
             let bytes = bytes.to_vec();
             assert_eq!((entry.packed_bytes as usize, crc32fast::hash(&bytes)), (bytes.len(), entry.crc));
@@ -110,7 +134,7 @@ mod tests {
         let mut packer = Packer::new(3);
         let (entry, bytes) = packer.pack(&[7; 100_000]);
         let bytes = bytes.to_vec();
-        for unpacked_bytes in [0, 99_999, 100_001] {
+        for unpacked_bytes in [0, 99_999, 100_001, ROOM_BYTES_MAX as u32 + 1, PAYLOAD_BYTES_MAX as u32] {
             assert!(unpack(&FrameEntry { unpacked_bytes, ..entry }, bytes.clone()).is_err());
         }
         assert!(unpack(&entry, vec![0; 10]).is_err());

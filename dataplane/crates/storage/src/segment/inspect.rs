@@ -96,8 +96,13 @@ pub struct GramStatistics {
 /// Looks at a file. An error only if it cannot be read at all.
 pub fn inspect(path: &Path) -> Result<InspectedSegment, DiskError> {
     let file = File::open(path).map_err(DiskError::at(Verb::Open, path))?;
-    let bytes = DiskFile::length(&file).map_err(DiskError::at(Verb::Read, path))?;
-    let file = SegmentFile::of(path, Box::new(file), bytes);
+    inspect_file(path, Box::new(file))
+}
+
+/// Looks at an open file, wherever it lies; `path` is what it is called.
+pub fn inspect_file(path: &Path, file: Box<dyn DiskFile>) -> Result<InspectedSegment, DiskError> {
+    let bytes = file.length().map_err(DiskError::at(Verb::Read, path))?;
+    let file = SegmentFile::of(path, file, bytes);
     let mut inspected = InspectedSegment {
         bytes,
         identity: None,
