@@ -51,7 +51,10 @@ pub(crate) fn full() -> Cluster {
     let resource = resource(json!({
         "nodes": 5,
         "shards": 24,
-        "storage": { "size": "100Gi", "storageClassName": "fast" },
+        "storage": {
+            "size": "100Gi", "storageClassName": "fast", "flushBytes": "32Mi", "flushAge": "1m", "cacheBytes": "1Gi",
+            "merge": false, "mergedBytesMax": "2Gi", "retentionAge": "720h", "retentionBytes": "50Gi",
+        },
         "wal": { "fsync": "batch", "fsyncInterval": "50ms", "maxBytes": "128Mi", "maxAge": "1m" },
         "etcd": { "endpoints": ["https://a.example:2379", "https://b.example:2379"] },
         "image": "registry.example/grepzilla:1.2.3",
@@ -70,6 +73,19 @@ pub(crate) fn full() -> Cluster {
         "ingest": {
             "ack": "leader", "bodyBytesMax": "4Mi", "documentBytesMax": "512Ki", "valueBytesMax": "64Ki",
             "depthMax": 16, "leavesMax": 500, "timeout": "5s", "queueBytesMax": "32Mi",
+        },
+        "indexes": [
+            {
+                "name": "web", "required": ["message"], "types": { "status": "integer", "@timestamp": "timestamp" },
+                "fieldBytesMax": { "message": "8Ki" }, "valueBytesMax": "4Ki", "documentBytesMax": "256Ki",
+                "depthMax": 4, "leavesMax": 100, "onExceeded": "trim", "defaults": { "env": "prod", "sampled": false },
+                "rate": { "bytesPerSecond": "1Mi", "requestsPerSecond": 50 },
+            },
+            { "name": "default", "onExceeded": "drop" },
+        ],
+        "admission": {
+            "rate": { "bytesPerSecond": "16Mi", "requestsPerSecond": 1000 }, "inFlightBytesMax": "128Mi",
+            "hotSoftBytes": "1Gi", "hotHardBytes": "1536Mi", "diskSoftFreeBytes": "1Gi", "diskHardFreeBytes": "128Mi",
         },
         "service": { "type": "LoadBalancer", "annotations": { "example.com/internal": "true" } },
     }));

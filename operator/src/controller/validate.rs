@@ -1,12 +1,14 @@
 //! Step 2, pure: from the resource as it is written to typed values. What the API server's rules should have refused is
 //! refused here again, because a definition can be older than the operator.
 
-use grepzilla_api::config::{ClusterConfig, ConfigError, IngestConfig, NodeConfig, WalConfig};
+mod config;
+
+use grepzilla_api::config::{ClusterConfig, ConfigError, NodeConfig};
 use grepzilla_api::contract;
 use kube::ResourceExt;
 
-use crate::crd::spec::{IngestSpec, PodSpec, ServiceSpec, WalSpec};
-use crate::crd::{ByteQuantity, GrepzillaCluster, Span};
+use crate::crd::spec::{PodSpec, ServiceSpec};
+use crate::crd::{ByteQuantity, GrepzillaCluster};
 
 /// What a resource that does not say so gets.
 #[derive(Debug, Clone, Default)]
@@ -55,7 +57,7 @@ pub enum Invalid {
     #[error("{field} is {found:?}, which is neither a size nor a span of time")]
     Unreadable {
         /// The field.
-        field: &'static str,
+        field: String,
         /// What stands there.
         found: String,
     },
@@ -68,6 +70,15 @@ pub enum Invalid {
     /// A cluster without nodes or shards.
     #[error("nodes and shards must be at least 1")]
     Empty,
+    /// A volume without room.
+    #[error("storage.size must be more than 0")]
+    NoStorage,
+    /// Two entries for one index.
+    #[error("indexes has two entries of the name {name:?}")]
+    IndexTwice {
+        /// The name.
+        name: String,
+    },
     /// No etcd is known.
     #[error("spec.etcd is not set, and the operator was started without a default for it")]
     NoEtcd,
@@ -92,14 +103,10 @@ pub fn validate(resource: &GrepzillaCluster, defaults: &Defaults) -> Result<Clus
     if spec.nodes == 0 || spec.shards == 0 {
         return Err(Invalid::Empty);
     }
-    bytes("storage.size", &spec.storage.size)?;
-    let config = NodeConfig {
-        cluster: Some(cluster_config(resource, contract::etcd_root(&namespace, &name), defaults)?),
-        wal: wal(&spec.wal)?,
-        ingest: ingest(&spec.ingest)?,
-        ..NodeConfig::default()
-    };
-    config.validate()?;
+    if config::bytes("storage.size", &spec.storage.size)? == 0 {
+        return Err(Invalid::NoStorage);
+    }
+    let config = config::node(spec, cluster_config(resource, contract::etcd_root(&namespace, &name), defaults)?)?;
     Ok(Cluster {
         name,
         namespace,
@@ -138,38 +145,10 @@ fn cluster_config(resource: &GrepzillaCluster, root: String, defaults: &Defaults
     Ok(ClusterConfig { root, etcd, secret_file: contract::SECRET_PATH.into(), lease_ttl_seconds: 3 })
 }
 
-fn wal(spec: &WalSpec) -> Result<WalConfig, Invalid> {
-    Ok(WalConfig {
-        fsync: spec.fsync.into(),
-        fsync_interval_ms: milliseconds("wal.fsyncInterval", &spec.fsync_interval)?,
-        max_bytes: bytes("wal.maxBytes", &spec.max_bytes)?,
-        max_age_seconds: milliseconds("wal.maxAge", &spec.max_age)? / 1_000,
-    })
-}
-
-fn ingest(spec: &IngestSpec) -> Result<IngestConfig, Invalid> {
-    Ok(IngestConfig {
-        ack: spec.ack.into(),
-        body_bytes_max: bytes("ingest.bodyBytesMax", &spec.body_bytes_max)?,
-        document_bytes_max: bytes("ingest.documentBytesMax", &spec.document_bytes_max)?,
-        value_bytes_max: bytes("ingest.valueBytesMax", &spec.value_bytes_max)?,
-        depth_max: spec.depth_max,
-        leaves_max: spec.leaves_max,
-        timeout_ms: milliseconds("ingest.timeout", &spec.timeout)?,
-        queue_bytes_max: bytes("ingest.queueBytesMax", &spec.queue_bytes_max)?,
-    })
-}
-
-fn bytes(field: &'static str, quantity: &ByteQuantity) -> Result<u64, Invalid> {
-    quantity.bytes().ok_or_else(|| Invalid::Unreadable { field, found: quantity.0.clone() })
-}
-
-fn milliseconds(field: &'static str, span: &Span) -> Result<u64, Invalid> {
-    span.milliseconds().ok_or_else(|| Invalid::Unreadable { field, found: span.0.clone() })
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::fixtures;
 
@@ -188,16 +167,25 @@ mod tests {
 
     #[test]
     fn what_the_api_server_should_have_refused_is_refused_with_a_sentence() {
-        let broken = |change: fn(&mut GrepzillaCluster)| {
+        let broken = |change: &dyn Fn(&mut GrepzillaCluster)| {
             let mut resource = fixtures::minimal_resource();
             change(&mut resource);
             validate(&resource, &fixtures::defaults()).expect_err("it is invalid").to_string()
         };
-        assert!(broken(|it| it.spec.replication_factor = 3).contains("not replicated yet"));
-        assert!(broken(|it| it.spec.nodes = 0).contains("at least 1"));
-        assert!(broken(|it| it.spec.storage.size = "huge".into()).contains("storage.size is \"huge\""));
-        assert!(broken(|it| it.spec.wal.max_bytes = "2Gi".into()).contains("wal.max_bytes is 2147483648"));
-        assert!(broken(|it| it.spec.ingest.timeout = "soon".into()).contains("ingest.timeout"));
+        assert!(broken(&|it| it.spec.replication_factor = 3).contains("not replicated yet"));
+        assert!(broken(&|it| it.spec.nodes = 0).contains("at least 1"));
+        assert!(broken(&|it| it.spec.storage.size = "huge".into()).contains("storage.size is \"huge\""));
+        assert!(broken(&|it| it.spec.wal.max_bytes = "2Gi".into()).contains("wal.max_bytes is 2147483648"));
+        assert!(broken(&|it| it.spec.ingest.timeout = "soon".into()).contains("ingest.timeout"));
+        let indexes = |it: &mut GrepzillaCluster, entries| {
+            it.spec.indexes = serde_json::from_value(entries).expect("entries");
+        };
+        let said = broken(&|it| indexes(it, json!([{ "name": "web" }, { "name": "web" }])));
+        assert!(said.contains("two entries of the name \"web\""), "{said}");
+        let said = broken(&|it| indexes(it, json!([{ "name": "web", "defaults": { "a": null } }])));
+        assert!(said.contains("the default of `a`"), "{said}");
+        let said = broken(&|it| indexes(it, json!([{ "name": "web", "required": ["a\\b"] }])));
+        assert!(said.contains("is no path"), "{said}");
         let homeless = validate(&fixtures::minimal_resource(), &Defaults::default()).expect_err("it is invalid");
         assert!(homeless.to_string().contains("spec.etcd is not set"));
     }

@@ -29,6 +29,13 @@ const BYTE_SUFFIXES: [(&str, u64); 10] = [
 ];
 
 impl ByteQuantity {
+    /// The shortest way to write a number of bytes exactly, in powers of 1,024.
+    pub fn from_bytes(bytes: u64) -> ByteQuantity {
+        let mut binary = BYTE_SUFFIXES[..5].iter().rev();
+        let found = binary.find(|(_, factor)| bytes > 0 && bytes.is_multiple_of(*factor));
+        ByteQuantity(found.map_or(bytes.to_string(), |(suffix, factor)| format!("{}{suffix}", bytes / factor)))
+    }
+
     /// The number of bytes. `None`: not a quantity, or more than a `u64` holds.
     pub fn bytes(&self) -> Option<u64> {
         let (digits, factor) = BYTE_SUFFIXES
@@ -40,6 +47,18 @@ impl ByteQuantity {
 }
 
 impl Span {
+    /// A span of milliseconds, written in the largest unit that fits.
+    pub fn from_milliseconds(milliseconds: u64) -> Span {
+        let units = [("h", 3_600_000), ("m", 60_000), ("s", 1_000)];
+        let found = units.iter().find(|(_, factor)| milliseconds > 0 && milliseconds.is_multiple_of(*factor));
+        Span(found.map_or(format!("{milliseconds}ms"), |(unit, factor)| format!("{}{unit}", milliseconds / factor)))
+    }
+
+    /// A span of seconds, written in the largest unit that fits.
+    pub fn from_seconds(seconds: u64) -> Span {
+        Span::from_milliseconds(seconds.saturating_mul(1_000))
+    }
+
     /// The number of milliseconds. `None`: not a span, or more than a `u64` holds.
     pub fn milliseconds(&self) -> Option<u64> {
         let mut rest = self.0.as_str();
@@ -73,7 +92,7 @@ impl JsonSchema for ByteQuantity {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "maxLength": 20, "pattern": "^[1-9][0-9]*(Ki|Mi|Gi|Ti|Pi|k|M|G|T|P)?$" })
+        json_schema!({ "type": "string", "maxLength": 20, "pattern": "^(0|[1-9][0-9]*(Ki|Mi|Gi|Ti|Pi|k|M|G|T|P)?)$" })
     }
 }
 
@@ -111,6 +130,23 @@ mod tests {
         for bad in ["", "Gi", "-1", "+1", "1.5Gi", "1 Gi", "1gi", "99999999Pi"] {
             assert_eq!(ByteQuantity::from(bad).bytes(), None, "{bad:?} was taken");
         }
+    }
+
+    #[test]
+    fn what_is_written_is_what_was_meant_and_short() {
+        for (bytes, text) in
+            [(0, "0"), (1, "1"), (1_000, "1000"), (3 << 20, "3Mi"), (1 << 40, "1Ti"), (1 << 60, "1024Pi")]
+        {
+            assert_eq!(ByteQuantity::from_bytes(bytes), text.into());
+            assert_eq!(ByteQuantity::from(text).bytes(), Some(bytes));
+        }
+        for (milliseconds, text) in
+            [(0, "0ms"), (100, "100ms"), (1_500, "1500ms"), (300_000, "5m"), (86_400_000, "24h")]
+        {
+            assert_eq!(Span::from_milliseconds(milliseconds), text.into());
+            assert_eq!(Span::from(text).milliseconds(), Some(milliseconds));
+        }
+        assert_eq!(Span::from_seconds(90), "90s".into());
     }
 
     #[test]

@@ -4,18 +4,27 @@
 
 #![expect(unreachable_pub, reason = "kube's schema derive copies each public struct into a function body")]
 
+mod admission;
+mod indexes;
+mod ingest;
+mod storage;
+mod wal;
+
 use std::collections::BTreeMap;
 
-use grepzilla_api::config;
-use grepzilla_api::ingest;
 use k8s_openapi::api::core::v1::{Affinity, ResourceRequirements, Toleration, TopologySpreadConstraint};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::quantity::{ByteQuantity, Span};
 use super::rules;
 use super::status::GrepzillaClusterStatus;
+
+pub use admission::{AdmissionSpec, RateSpec};
+pub use indexes::{DefaultValue, FieldType, IndexSpec, OnExceeded};
+pub use ingest::{Ack, IngestSpec};
+pub use storage::StorageSpec;
+pub use wal::{Fsync, WalSpec};
 
 /// The desired cluster.
 #[derive(CustomResource, KubeSchema, Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -63,7 +72,8 @@ use super::status::GrepzillaClusterStatus;
     validation = rules::REPLICATION_FACTOR_IS_ONE,
     validation = rules::REPLICATION_FACTOR_FITS,
     validation = rules::SHARDS_IMMUTABLE,
-    validation = rules::ETCD_IMMUTABLE
+    validation = rules::ETCD_IMMUTABLE,
+    validation = rules::ADMISSION_IN_FLIGHT
 )]
 #[serde(rename_all = "camelCase")]
 pub struct GrepzillaClusterSpec {
@@ -79,7 +89,8 @@ pub struct GrepzillaClusterSpec {
     #[serde(default = "default_replication_factor")]
     #[schemars(range(min = 1, max = 7))]
     pub replication_factor: u32,
-    /// The volume of each node. Volumes stay when the cluster is deleted, and are adopted by a cluster of the same name.
+    /// The volume of each node, and how documents become segments on it. Volumes stay when the cluster is deleted, and
+    /// are adopted by a cluster of the same name.
     #[serde(default)]
     pub storage: StorageSpec,
     /// The write-ahead log of each shard.
@@ -98,53 +109,19 @@ pub struct GrepzillaClusterSpec {
     /// Limits of ingest.
     #[serde(default)]
     pub ingest: IngestSpec,
+    /// What the documents of indexes must be like, by index. The entry `default` holds for every index without one of its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub indexes: Vec<IndexSpec>,
+    /// How much each node takes in at once, and from when on it says no.
+    #[serde(default)]
+    pub admission: AdmissionSpec,
     /// The Service that clients write to and search on.
     #[serde(default)]
     pub service: ServiceSpec,
     /// Whether the operator leaves the cluster alone: nothing is changed, the status is still kept.
     #[serde(default)]
     pub paused: bool,
-}
-
-/// The volume of each node.
-#[derive(KubeSchema, Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[x_kube(validation = rules::STORAGE_CLASS_IMMUTABLE, validation = rules::STORAGE_NEVER_SHRINKS)]
-#[serde(rename_all = "camelCase", default = "StorageSpec::default")]
-pub struct StorageSpec {
-    /// Its size. It can grow where the storage class allows expansion.
-    pub size: ByteQuantity,
-    /// Its storage class; the cluster's default class if absent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 253))]
-    pub storage_class_name: Option<String>,
-}
-
-/// The write-ahead log of each shard.
-#[derive(KubeSchema, Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[x_kube(validation = rules::WAL_BYTES, validation = rules::WAL_AGE, validation = rules::WAL_FSYNC_INTERVAL)]
-#[serde(rename_all = "camelCase", default = "WalSpec::default")]
-pub struct WalSpec {
-    /// When an append reaches the disk: `always` before it is acknowledged, `batch` at intervals, `disabled` when the operating system likes.
-    pub fsync: Fsync,
-    /// The time between syncs with `fsync: batch`.
-    pub fsync_interval: Span,
-    /// The size at which a file of the log ends.
-    pub max_bytes: ByteQuantity,
-    /// The age at which a file of the log ends.
-    pub max_age: Span,
-}
-
-/// When an append reaches the disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Fsync {
-    /// Before it is acknowledged.
-    #[default]
-    Always,
-    /// At intervals.
-    Batch,
-    /// When the operating system likes.
-    Disabled,
 }
 
 /// The etcd that holds the cluster's metadata.
@@ -185,50 +162,6 @@ pub struct PodSpec {
     pub image_pull_secrets: Vec<String>,
 }
 
-/// Limits of ingest.
-#[derive(KubeSchema, Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[x_kube(
-    validation = rules::INGEST_BODY,
-    validation = rules::INGEST_DOCUMENT,
-    validation = rules::INGEST_VALUE,
-    validation = rules::INGEST_QUEUE,
-    validation = rules::INGEST_TIMEOUT
-)]
-#[serde(rename_all = "camelCase", default = "IngestSpec::default")]
-pub struct IngestSpec {
-    /// What an answer waits for where the request does not say: `leader`, `quorum` or `all`.
-    pub ack: Ack,
-    /// The largest body of a request, decompressed.
-    pub body_bytes_max: ByteQuantity,
-    /// The largest document.
-    pub document_bytes_max: ByteQuantity,
-    /// The largest value of a field.
-    pub value_bytes_max: ByteQuantity,
-    /// The deepest nesting of a document.
-    #[schemars(range(min = 1, max = 128))]
-    pub depth_max: u32,
-    /// The most values in a document.
-    #[schemars(range(min = 1, max = 65535))]
-    pub leaves_max: u32,
-    /// How long a write waits for its acknowledgement where the request does not say.
-    pub timeout: Span,
-    /// The most bytes that wait for one shard's log; more is answered with 503.
-    pub queue_bytes_max: ByteQuantity,
-}
-
-/// What an answer waits for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Ack {
-    /// Durable on the shard's leader.
-    Leader,
-    /// Committed.
-    #[default]
-    Quorum,
-    /// Committed and durable on every in-sync replica.
-    All,
-}
-
 /// The Service that clients use.
 #[derive(JsonSchema, Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -251,53 +184,6 @@ pub enum ServiceKind {
     NodePort,
     /// Reached through a load balancer.
     LoadBalancer,
-}
-
-impl Default for StorageSpec {
-    fn default() -> StorageSpec {
-        StorageSpec { size: "20Gi".into(), storage_class_name: None }
-    }
-}
-
-impl Default for WalSpec {
-    fn default() -> WalSpec {
-        WalSpec { fsync: Fsync::Always, fsync_interval: "100ms".into(), max_bytes: "64Mi".into(), max_age: "5m".into() }
-    }
-}
-
-impl Default for IngestSpec {
-    fn default() -> IngestSpec {
-        IngestSpec {
-            ack: Ack::Quorum,
-            body_bytes_max: "8Mi".into(),
-            document_bytes_max: "1Mi".into(),
-            value_bytes_max: "256Ki".into(),
-            depth_max: 32,
-            leaves_max: 1_000,
-            timeout: "10s".into(),
-            queue_bytes_max: "64Mi".into(),
-        }
-    }
-}
-
-impl From<Fsync> for config::Fsync {
-    fn from(fsync: Fsync) -> config::Fsync {
-        match fsync {
-            Fsync::Always => config::Fsync::Always,
-            Fsync::Batch => config::Fsync::Batch,
-            Fsync::Disabled => config::Fsync::Disabled,
-        }
-    }
-}
-
-impl From<Ack> for ingest::Ack {
-    fn from(ack: Ack) -> ingest::Ack {
-        match ack {
-            Ack::Leader => ingest::Ack::Leader,
-            Ack::Quorum => ingest::Ack::Quorum,
-            Ack::All => ingest::Ack::All,
-        }
-    }
 }
 
 impl ServiceKind {

@@ -227,6 +227,10 @@ async fn refuses_what_cannot_be_done(world: &World) {
         (json!({"etcd": {"endpoints": ["http://other:2379"]}}), "etcd cannot be changed"),
         (json!({"nodez": 5}), "unknown field \"spec.nodez\""),
         (json!({"nodes": 0}), "greater than or equal to 1"),
+        (json!({"admission": {"inFlightBytesMax": "1Mi"}}), "from four times ingest.bodyBytesMax to 1Ti"),
+        (json!({"indexes": [{"name": "-web"}]}), "spec.indexes[0].name"),
+        (json!({"indexes": [{"name": "web"}, {"name": "web"}]}), "Duplicate value"),
+        (json!({"indexes": [{"name": "web", "fieldBytesMax": {"a": "9Mi"}}]}), "from 1 to 8Mi for each field"),
     ] {
         let refusal = world.edit(spec.clone()).await.expect_err("it is refused").to_string();
         assert!(refusal.contains(sentence), "{spec}: {refusal}");
@@ -294,13 +298,28 @@ async fn adds_and_takes_away_nodes(world: &World) {
     assert_eq!(world.ring().await.targets, targets, "shards never moved");
 }
 
-/// A new configuration reaches every pod, the highest ordinal first.
+/// A new configuration, of whichever section, reaches the ConfigMap and every pod, the highest ordinal first.
 async fn replaces_pods_one_at_a_time(world: &World) {
-    let made = world.twin.made.lock().expect("no holder panics").len();
-    world.edit(json!({"ingest": {"depthMax": 16}})).await.expect("taken");
-    world.settled("every pod is replaced").await;
-    let replaced = world.twin.made.lock().expect("no holder panics").split_off(made);
-    assert_eq!(replaced, ["logs-2", "logs-1", "logs-0"]);
+    let configs: Api<ConfigMap> = Api::namespaced(world.admin.clone(), NAMESPACE);
+    for (spec, written) in [
+        (json!({"ingest": {"depthMax": 16}}), "depth_max: 16"),
+        (
+            json!({
+                "indexes": [{"name": "web", "types": {"status": "integer"}, "defaults": {"env": "prod", "sampled": false}}],
+                "storage": {"flushAge": "1m"},
+                "admission": {"rate": {"requestsPerSecond": 77}},
+            }),
+            "requests_per_second: 77",
+        ),
+    ] {
+        let made = world.twin.made.lock().expect("no holder panics").len();
+        world.edit(spec).await.expect("taken");
+        world.settled("every pod is replaced").await;
+        let replaced = world.twin.made.lock().expect("no holder panics").split_off(made);
+        assert_eq!(replaced, ["logs-2", "logs-1", "logs-0"]);
+        let config = configs.get("logs-config").await.expect("a ConfigMap").data.expect("data");
+        assert!(config["config.yaml"].contains(written), "{config:?}");
+    }
 }
 
 /// Claims grow, the StatefulSet is made again, and no pod notices.
