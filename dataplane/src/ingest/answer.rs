@@ -55,7 +55,13 @@ pub(super) fn combine(delivered: Vec<Delivered>, mut refused: Refused) -> Result
             Err(failure) => {
                 for (index, id) in documents {
                     let (code, message) = (failure.code.to_string(), failure.message.clone());
-                    refused.push(DocumentError { index, id: id.map(|id| id.to_string()), field: None, code, message });
+                    refused.push([DocumentError {
+                        index,
+                        id: id.map(|id| id.to_string()),
+                        field: None,
+                        code,
+                        message,
+                    }]);
                 }
                 worst = Some(worse(worst, failure));
             }
@@ -95,10 +101,10 @@ fn worse(one: Option<Failure>, other: Failure) -> Failure {
 
 fn answered(status: StatusCode, response: IngestResponse, failure: Option<Failure>, mut refused: Refused) -> Answered {
     refused.errors.sort_by_key(|error| error.index);
-    let (count, error) = (refused.count(), failure.as_ref().map(Failure::body));
-    let Refused { errors, omitted } = refused;
+    let error = failure.as_ref().map(Failure::body);
+    let Refused { errors, omitted, documents } = refused;
     let response = IngestResponse { ok: status == StatusCode::OK, errors, errors_omitted: omitted, error, ..response };
-    Answered { status, response, failure, repeated: 0, refused: count }
+    Answered { status, response, failure, repeated: 0, refused: documents }
 }
 
 #[cfg(test)]
@@ -120,7 +126,7 @@ mod tests {
 
     fn wrong(index: usize) -> Refused {
         let error = DocumentError { index, id: None, field: None, code: "syntax".into(), message: "bad".into() };
-        Refused { errors: vec![error], omitted: 0 }
+        Refused { errors: vec![error], omitted: 0, documents: 1 }
     }
 
     #[test]

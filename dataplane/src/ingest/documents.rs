@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use grepzilla_api::ingest::{DocumentError, IngestResponse};
 use grepzilla_model::document::body::{self, BodyError};
-use grepzilla_model::document::{Amended, Document, DocumentRules};
+use grepzilla_model::document::{Amended, Document, DocumentRules, Refusal};
 use grepzilla_model::{BodyHash, IndexName, KeyHash};
 use http::StatusCode;
 use serde_json::json;
@@ -46,26 +46,23 @@ pub(super) struct Prepared {
 #[derive(Debug, Default, Clone, PartialEq)]
 pub(super) struct Refused {
     pub(super) errors: Vec<DocumentError>,
+    /// Documents without an entry in `errors`.
     pub(super) omitted: u64,
+    /// All of them.
+    pub(super) documents: u64,
 }
 
 impl Refused {
-    /// Adds one.
-    pub(super) fn push(&mut self, error: DocumentError) {
-        if self.errors.len() < IngestResponse::ERRORS_MAX {
-            self.errors.push(error);
-        } else {
-            self.omitted += 1;
-        }
-    }
-
-    /// How many there are.
-    pub(super) fn count(&self) -> u64 {
-        self.errors.len() as u64 + self.omitted
+    /// Adds one document with all that is wrong with it.
+    pub(super) fn push(&mut self, errors: impl IntoIterator<Item = DocumentError>) {
+        self.documents += 1;
+        let room = IngestResponse::ERRORS_MAX - self.errors.len();
+        self.omitted += u64::from(room == 0);
+        self.errors.extend(errors.into_iter().take(room));
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.errors.is_empty()
+        self.documents == 0
     }
 }
 
@@ -107,7 +104,8 @@ pub(super) fn read(bytes: &[u8], key: Option<String>, rules: &DocumentRules) -> 
         (Vec::with_capacity(taken.records.len()), Refused::default(), invalid);
     let mut amended = Amended::default();
     for (position, range) in taken.records.into_iter().enumerate() {
-        match rules.read(text[range].as_bytes()) {
+        let record = text[range].as_bytes();
+        match rules.read(record) {
             Ok((document, changed)) => {
                 amended.add(changed);
                 replaced += document.lone_surrogates();
@@ -116,17 +114,23 @@ pub(super) fn read(bytes: &[u8], key: Option<String>, rules: &DocumentRules) -> 
             Err(error) if taken.form.is_one_json_text() && error.code() == "syntax" => {
                 return Err(unprocessable("malformed_body", format!("document {position}: {error}")));
             }
-            Err(error) => refused.push(DocumentError {
-                index: position,
-                id: None,
-                field: error.field().map(str::to_owned),
-                code: error.code().to_owned(),
-                message: error.to_string(),
-            }),
+            Err(_) => refused.push(entries(position, rules.refusal(record))),
         }
     }
     let body_hash = BodyHash(first_half(&Sha256::digest(bytes)));
     Ok(Prepared { documents, refused, body_hash, key, body_bytes: bytes.len(), replaced, amended })
+}
+
+/// What the sender of a refused document is told.
+fn entries(index: usize, refusal: Refusal) -> impl Iterator<Item = DocumentError> {
+    let Refusal { id, faults } = refusal;
+    faults.into_iter().map(move |fault| DocumentError {
+        index,
+        id: id.as_deref().map(str::to_owned),
+        field: fault.field().map(str::to_owned),
+        code: fault.code().to_owned(),
+        message: fault.to_string(),
+    })
 }
 
 /// The body as text, and how many sequences of it were not.
@@ -242,6 +246,23 @@ mod tests {
     fn errors_beyond_the_bound_are_counted() {
         let prepared = prepared(&"1\n".repeat(IngestResponse::ERRORS_MAX + 5)).expect("read");
         assert_eq!((prepared.refused.errors.len(), prepared.refused.omitted), (IngestResponse::ERRORS_MAX, 5));
+        assert_eq!(prepared.refused.documents, IngestResponse::ERRORS_MAX as u64 + 5);
+    }
+
+    #[test]
+    fn every_error_of_a_document_is_told_with_its_id_and_the_document_counts_once() {
+        let body = r#"{"a":1}
+{"_id":"x-1","a":1,"a":2,"b":{"c":1,"c":2}}
+{"b":2}"#;
+        let Prepared { refused, documents, .. } = prepared(body).expect("read");
+        let told: Vec<_> = refused
+            .errors
+            .iter()
+            .map(|error| (error.index, error.id.as_deref(), &*error.code, error.field.as_deref()))
+            .collect();
+        let twice = |field| (1, Some("x-1"), "duplicate_key", Some(field));
+        assert_eq!(told, [twice("a"), twice("b.c")]);
+        assert_eq!((refused.documents, refused.omitted, documents.len()), (1, 0, 2));
     }
 
     #[test]

@@ -53,10 +53,11 @@ pub struct IngestResponse {
     pub idempotent: bool,
     /// The log batch's name, `<shard>-<epoch>-<first seq>`; of the first shard if there are several.
     pub segment: Option<String>,
-    /// The documents that were refused: the first [`IngestResponse::ERRORS_MAX`] of them.
+    /// What is wrong with the documents that were refused: up to eight entries for each of them, and the first
+    /// [`IngestResponse::ERRORS_MAX`] in all.
     #[serde(default)]
     pub errors: Vec<DocumentError>,
-    /// How many more documents were refused than `errors` lists.
+    /// How many documents were refused of which `errors` says nothing.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub errors_omitted: u64,
     /// What went wrong as a whole, for every status but 200 and 207.
@@ -73,7 +74,7 @@ pub struct IngestResponse {
 }
 
 impl IngestResponse {
-    /// Documents that `errors` lists, at most.
+    /// Entries of `errors`, at most.
     pub const ERRORS_MAX: usize = 1_000;
 }
 

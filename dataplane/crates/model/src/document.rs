@@ -6,6 +6,7 @@
 pub mod body;
 mod check;
 mod error;
+mod faults;
 mod leaves;
 mod rules;
 mod scan;
@@ -16,11 +17,12 @@ use std::sync::Arc;
 
 pub use error::DocumentError;
 pub use leaves::walk_leaves;
-pub use rules::{Amended, DocumentRules, FieldType, OnExceeded, RuleError};
+pub use rules::{Amended, DocumentRules, FieldType, OnExceeded, Refusal, RuleError};
 
 use crate::TimeNs;
 use crate::record::ID_BYTES_MAX;
 use check::Checked;
+use faults::Faults;
 
 /// The deepest nesting that any configuration may allow: it bounds the stack of the readers.
 pub const DEPTH_CEILING: usize = 128;
@@ -67,15 +69,24 @@ pub struct Document {
 impl Document {
     /// Checks the bytes of one document. They must be UTF-8: who receives a body replaces what is not beforehand.
     pub fn parse(bytes: &[u8], limits: &DocumentLimits) -> Result<Document, DocumentError> {
+        Document::read(bytes, limits, &mut Faults::first_ends())
+    }
+
+    /// The same. Where faults are gathered, what it gives may have some.
+    fn read(bytes: &[u8], limits: &DocumentLimits, faults: &mut Faults) -> Result<Document, DocumentError> {
         let bytes = bytes.trim_ascii();
         if bytes.len() > limits.document_bytes_max {
-            return Err(DocumentError::TooLarge { found: bytes.len(), max: limits.document_bytes_max });
+            faults.found(DocumentError::TooLarge { found: bytes.len(), max: limits.document_bytes_max })?;
         }
         let text = std::str::from_utf8(bytes)
             .map_err(|error| DocumentError::Syntax { offset: error.valid_up_to(), expected: "valid UTF-8" })?;
-        let checked = check::check(text, limits)?;
+        let checked = check::check(text, limits, faults)?;
+        let id = match id(&checked) {
+            Ok(id) => id,
+            Err(error) => faults.found(error).map(|()| None)?,
+        };
         Ok(Document {
-            id: id(&checked)?,
+            id,
             time: stamp::time(&checked),
             lone_surrogates: checked.lone_surrogates.len(),
             source: source(text, &checked),

@@ -14,7 +14,8 @@ pub const DEFAULT_INDEX: &str = "default";
 
 /// One index. An index that has an entry has its rules and none of `default`; where they name no limit, that of `ingest`
 /// holds. Fields are named by their dotted path (`text.body`; a dot of a key is written `\.`), and elements of an
-/// array share its path. Of a document that breaks several rules the answer names one.
+/// array share its path. Of what is wrong with a document the
+/// answer names up to eight faults.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct IndexConfig {

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
+use super::faults::Faults;
 use super::scan::{simple_escape, skip_white_space, string_stop, unescaped, unicode_escape};
 use super::stamp::TIME_FIELDS;
 use super::{DEPTH_CEILING, DocumentError, DocumentLimits};
@@ -21,8 +22,13 @@ pub(super) struct Checked<'a> {
     pub(super) has_white_space: bool,
 }
 
-/// Reads a document without surrounding white space.
-pub(super) fn check<'a>(text: &'a str, limits: &'a DocumentLimits) -> Result<Checked<'a>, DocumentError> {
+/// Reads a document without surrounding white space. Where `faults` are gathered, what is found is right only as far as the
+/// document is.
+pub(super) fn check<'a>(
+    text: &'a str,
+    limits: &'a DocumentLimits,
+    faults: &mut Faults,
+) -> Result<Checked<'a>, DocumentError> {
     let mut reader = Reader {
         text,
         bytes: text.as_bytes(),
@@ -31,6 +37,7 @@ pub(super) fn check<'a>(text: &'a str, limits: &'a DocumentLimits) -> Result<Che
         leaves: 0,
         path: FieldPath::default(),
         limits,
+        faults,
         checked: Checked::default(),
     };
     let is_object = text.starts_with('{');
@@ -41,7 +48,7 @@ pub(super) fn check<'a>(text: &'a str, limits: &'a DocumentLimits) -> Result<Che
     if is_object { Ok(reader.checked) } else { Err(DocumentError::NotAnObject) }
 }
 
-struct Reader<'a> {
+struct Reader<'a, 'f> {
     text: &'a str,
     bytes: &'a [u8],
     at: usize,
@@ -49,10 +56,11 @@ struct Reader<'a> {
     leaves: usize,
     path: FieldPath,
     limits: &'a DocumentLimits,
+    faults: &'f mut Faults,
     checked: Checked<'a>,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> Reader<'a, '_> {
     fn value(&mut self) -> Result<(), DocumentError> {
         match self.bytes.get(self.at) {
             Some(b'{') => self.nested(Reader::object),
@@ -77,7 +85,13 @@ impl<'a> Reader<'a> {
         self.depth += 1;
         let max = self.limits.depth_max.min(DEPTH_CEILING);
         if self.depth > max {
-            return Err(DocumentError::TooDeep { field: self.path.as_str().to_owned(), max });
+            let error = DocumentError::TooDeep { field: self.path.as_str().to_owned(), max };
+            if self.depth > DEPTH_CEILING {
+                return Err(error);
+            }
+            if self.depth == max + 1 {
+                self.faults.found(error)?;
+            }
         }
         self.at += 1;
         self.white_space();
@@ -137,7 +151,7 @@ impl<'a> Reader<'a> {
         self.check_path()?;
         let field = self.top_level_field(&key);
         if !keys.insert(key) {
-            return Err(DocumentError::DuplicateKey { field: self.path.as_str().to_owned() });
+            self.faults.found(DocumentError::DuplicateKey { field: self.path.as_str().to_owned() })?;
         }
         self.white_space();
         if self.bytes.get(self.at) != Some(&b':') {
@@ -154,13 +168,14 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn check_path(&self) -> Result<(), DocumentError> {
+    fn check_path(&mut self) -> Result<(), DocumentError> {
         let (path, max) = (self.path.as_str(), self.limits.path_bytes_max);
         if path.len() <= max {
             return Ok(());
         }
         let field = path.chars().take(max.min(200)).collect();
-        Err(DocumentError::PathTooLong { field, found: path.len(), max })
+        let found = path.len();
+        self.faults.found(DocumentError::PathTooLong { field, found, max })
     }
 
     fn top_level_field(&self, key: &str) -> Option<TopLevelField> {
@@ -182,10 +197,10 @@ impl<'a> Reader<'a> {
         let field = || self.path.as_str().to_owned();
         let (value_max, leaves_max) = (self.limits.value_bytes_max, self.limits.leaves_max);
         if found > value_max {
-            return Err(DocumentError::ValueTooLong { field: field(), found, max: value_max });
+            self.faults.found(DocumentError::ValueTooLong { field: field(), found, max: value_max })?;
         }
         if self.leaves == leaves_max {
-            return Err(DocumentError::TooManyLeaves { field: field(), max: leaves_max });
+            self.faults.found(DocumentError::TooManyLeaves { field: field(), max: leaves_max })?;
         }
         self.leaves += 1;
         Ok(())

@@ -11,9 +11,11 @@ mod tests;
 mod walk;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::faults::Faults;
 use super::{DEPTH_CEILING, Document, DocumentError, DocumentLimits};
 use crate::path::keys_of;
 use defaults::Defaults;
@@ -57,6 +59,15 @@ impl Amended {
         self.trimmed += other.trimmed;
         self.defaulted += other.defaulted;
     }
+}
+
+/// Why a document did not enter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// Its `_id`, if it has one that can be read.
+    pub id: Option<Arc<str>>,
+    /// What is wrong with it, each kind once for each field.
+    pub faults: Vec<DocumentError>,
 }
 
 /// The rules of one index. Fields are named by their dotted path.
@@ -171,16 +182,31 @@ impl DocumentRules {
     ///
     /// Where values may be left out or cut, the limit of the whole document holds for what is left.
     pub fn read(&self, bytes: &[u8]) -> Result<(Document, Amended), DocumentError> {
-        let document = Document::parse(bytes, &self.intake)?;
+        let faults = &mut Faults::first_ends();
+        let document = Document::read(bytes, &self.intake, faults)?;
+        self.apply(document, faults)
+    }
+
+    /// What is wrong with a document that [`DocumentRules::read`] has refused: all that can be told, up to a bound. Behind
+    /// an error of syntax nothing can.
+    pub fn refusal(&self, bytes: &[u8]) -> Refusal {
+        let mut faults = Faults::gathered();
+        let document = Document::read(bytes, &self.intake, &mut faults);
+        let id = document.as_ref().ok().and_then(|document| document.id().cloned());
+        let end = document.and_then(|document| self.apply(document, &mut faults)).err();
+        Refusal { id, faults: faults.into_list(end) }
+    }
+
+    fn apply(&self, document: Document, faults: &mut Faults) -> Result<(Document, Amended), DocumentError> {
         if self.say_nothing() {
             return Ok((document, Amended::default()));
         }
-        let (text, amended) = walk::apply(self, document.source())?;
+        let (text, amended) = walk::apply(self, document.source(), faults)?;
         if amended.is_nothing() {
-            self.check_size(document.source().len())?;
+            self.check_size(document.source().len(), faults)?;
             return Ok((document, amended));
         }
-        let stored = Document::parse(text.as_bytes(), &self.limits)?;
+        let stored = Document::read(text.as_bytes(), &self.limits, faults)?;
         Ok((Document { lone_surrogates: document.lone_surrogates, ..stored }, amended))
     }
 
@@ -188,10 +214,10 @@ impl DocumentRules {
         self.on_exceeded == OnExceeded::Reject && self.fields.is_empty() && self.defaults.is_empty()
     }
 
-    fn check_size(&self, found: usize) -> Result<(), DocumentError> {
+    fn check_size(&self, found: usize, faults: &mut Faults) -> Result<(), DocumentError> {
         let max = self.limits.document_bytes_max;
         if found > max && self.on_exceeded != OnExceeded::Reject {
-            return Err(DocumentError::TooLarge { found, max });
+            faults.found(DocumentError::TooLarge { found, max })?;
         }
         Ok(())
     }

@@ -4,12 +4,19 @@ use super::defaults::{Defaults, Member, Value};
 use super::{Amended, DocumentRules, FieldRule, OnExceeded};
 use crate::document::DocumentError;
 use crate::document::body::value_end;
+use crate::document::faults::Faults;
 use crate::document::scan::{string_end, unescaped, unicode_escape};
 use crate::path::FieldPath;
 
 /// Applies the rules to a document that [`Document`](crate::document::Document) holds: checked, without white space.
 /// What was changed keeps the rules, but may be beyond the limits of a whole document.
-pub(super) fn apply(rules: &DocumentRules, source: &str) -> Result<(String, Amended), DocumentError> {
+///
+/// Where `faults` are gathered, the document may be beyond its limits, and what is written is of no use.
+pub(super) fn apply(
+    rules: &DocumentRules,
+    source: &str,
+    faults: &mut Faults,
+) -> Result<(String, Amended), DocumentError> {
     let mut walk = Walk {
         rules,
         source,
@@ -20,10 +27,11 @@ pub(super) fn apply(rules: &DocumentRules, source: &str) -> Result<(String, Amen
         leaves: 0,
         found: vec![false; rules.required.len()],
         amended: Amended::default(),
+        faults,
     };
     walk.value(Place { rule: FieldRule::default(), defaults: Some(&rules.defaults), is_id: false })?;
-    if let Some(missing) = walk.found.iter().position(|found| !found) {
-        return Err(DocumentError::MissingField { field: rules.required[missing].clone() });
+    for (field, _) in rules.required.iter().zip(&walk.found).filter(|(_, found)| !**found) {
+        walk.faults.found(DocumentError::MissingField { field: field.clone() })?;
     }
     Ok((walk.out, walk.amended))
 }
@@ -39,6 +47,7 @@ struct Walk<'a> {
     /// For each required field, whether it is there.
     found: Vec<bool>,
     amended: Amended,
+    faults: &'a mut Faults,
 }
 
 /// What is known of a value before it is looked at.
@@ -83,7 +92,8 @@ impl<'a> Walk<'a> {
 
     fn object(&mut self, place: Place<'a>) -> Result<(), DocumentError> {
         if let Some(expected) = place.rule.kind {
-            return Err(DocumentError::WrongType { field: self.field(), expected, found: "an object" });
+            let error = DocumentError::WrongType { field: self.field(), expected, found: "an object" };
+            self.faults.found(error)?;
         }
         self.copy(self.at + 1);
         let defaults = place.defaults.map_or(&[][..], |defaults| &defaults.members);
@@ -191,7 +201,8 @@ impl<'a> Walk<'a> {
 
     fn leaf(&mut self, place: Place<'a>, written: &str) -> Result<bool, DocumentError> {
         if let Some(expected) = place.rule.kind.filter(|kind| !kind.admits(written)) {
-            return Err(DocumentError::WrongType { field: self.field(), expected, found: name_of(written) });
+            let error = DocumentError::WrongType { field: self.field(), expected, found: name_of(written) };
+            self.faults.found(error)?;
         }
         self.leaves += 1;
         self.out.push_str(written);
@@ -206,7 +217,12 @@ impl<'a> Walk<'a> {
     /// Leaves a value out, or refuses the document.
     fn beyond(&mut self, place: Place<'a>, error: DocumentError) -> Result<bool, DocumentError> {
         if self.rules.on_exceeded == OnExceeded::Reject || place.is_id {
-            return Err(error);
+            self.faults.found(error)?;
+            // It is there, if not as it should be: a field that is too long is not missing as well. A number stands for it,
+            // so that what is written stays JSON and an `_id` stays one.
+            self.leaves += 1;
+            self.out.push('0');
+            return Ok(true);
         }
         self.amended.dropped += 1;
         Ok(false)
