@@ -90,5 +90,5 @@ async fn a_manifest_that_cannot_be_used_is_our_fault_and_says_which() {
     store.commit(Transaction::new().put(keys.text(&Key::Manifest(ShardId(0))), "{")).await.expect("writes");
     let (status, body) = get(&cluster, 0, "/manifest/0").await;
     assert_eq!(status, 500);
-    assert!(body["error"]["message"].as_str().is_some_and(|message| message.contains("/shards/0/manifest")), "{body}");
+    assert!(body["error"]["message"].as_str().is_some_and(|message| message.contains("-manifests/0")), "{body}");
 }

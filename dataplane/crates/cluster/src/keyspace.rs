@@ -1,15 +1,18 @@
 //! Which keys a cluster has in the metadata store, and the form of their values.
 //!
 //! ```text
-//! <root>/cluster                           ClusterIdentity   operator   created once
-//! <root>/operator                          OperatorTerm      operator   raised by compare-and-swap
-//! <root>/ring                              StoredRing        operator   intent only
-//! <root>/nodes/<node>                      NodeRecord        node       leased
-//! <root>/shards/<id>/config                StoredConfig      leader     what is
-//! <root>/shards/<id>/leader                LeaderRecord      leader     leased; liveness and discovery only
-//! <root>/shards/<id>/manifest              ManifestHead      leader     which generation counts
-//! <root>/shards/<id>/manifest/<generation> ManifestList      leader     created once; removed when long superseded
+//! <root>/cluster                          ClusterIdentity   operator   created once
+//! <root>/operator                         OperatorTerm      operator   raised by compare-and-swap
+//! <root>/ring                             StoredRing        operator   intent only
+//! <root>/nodes/<node>                     NodeRecord        node       leased
+//! <root>/shards/<id>/config               StoredConfig      leader     what is
+//! <root>/shards/<id>/leader               LeaderRecord      leader     leased; liveness and discovery only
+//! <root>-manifests/<id>                   ManifestHead      leader     which generation counts
+//! <root>-manifests/<id>/<generation>      ManifestList      leader     created once; removed when long superseded
 //! ```
+//!
+//! Manifests stand beside the root and not below it: everybody watches all that is below, a list of segments has up to
+//! 256 KiB, and only its shard's leader and who asks for a manifest have a use for it.
 //!
 //! The root is `/<namespace>/<cluster>/gz/v1`, so one etcd serves many clusters. Each value is JSON,
 //! `{"v": 1, "value": ...}`; each kind has a file of its own. No key that a transaction compares is ever deleted,
@@ -88,7 +91,7 @@ impl Keys {
         Keys { root: "/local/gz/v1".into() }
     }
 
-    /// The prefix that all keys of the cluster have, and no key of another one.
+    /// The prefix of what everybody watches: all keys of the cluster but those of manifests, and no key of another one.
     pub fn prefix(&self) -> String {
         format!("{}/", self.root)
     }
@@ -108,34 +111,47 @@ impl Keys {
             Key::Node(node) => format!("{root}/nodes/{node}"),
             Key::ShardConfig(shard) => format!("{root}/shards/{shard}/config"),
             Key::ShardLeader(shard) => format!("{root}/shards/{shard}/leader"),
-            Key::Manifest(shard) => format!("{root}/shards/{shard}/manifest"),
-            Key::ManifestList(shard, generation) => format!("{root}/shards/{shard}/manifest/{generation}"),
+            Key::Manifest(shard) => format!("{root}-manifests/{shard}"),
+            Key::ManifestList(shard, generation) => format!("{root}-manifests/{shard}/{generation}"),
         }
     }
 
     /// The key of a text. `None`: not a key of this cluster, or of a kind that this version does not know.
     pub fn parse(&self, text: &str) -> Option<Key> {
-        let path = text.strip_prefix(&*self.root)?.strip_prefix('/')?;
-        match path {
-            "cluster" => return Some(Key::Cluster),
-            "operator" => return Some(Key::Operator),
-            "ring" => return Some(Key::Ring),
-            _ => {}
-        }
-        if let Some(node) = path.strip_prefix("nodes/") {
-            return (!node.is_empty()).then(|| Key::Node(node.into()));
-        }
-        let (id, kind) = path.strip_prefix("shards/")?.split_once('/')?;
-        let shard = ShardId(id.parse().ok()?);
-        let key = match kind {
-            "config" => Key::ShardConfig(shard),
-            "leader" => Key::ShardLeader(shard),
-            "manifest" => Key::Manifest(shard),
-            other => Key::ManifestList(shard, Generation(other.strip_prefix("manifest/")?.parse().ok()?)),
+        let below = text.strip_prefix(&*self.root)?;
+        let key = match below.strip_prefix("-manifests/") {
+            Some(path) => manifest(path)?,
+            None => watched(below.strip_prefix('/')?)?,
         };
         // `07` and `+7` are numbers too, but not how a shard or a generation is written.
         (self.text(&key) == text).then_some(key)
     }
+}
+
+fn watched(path: &str) -> Option<Key> {
+    match path {
+        "cluster" => return Some(Key::Cluster),
+        "operator" => return Some(Key::Operator),
+        "ring" => return Some(Key::Ring),
+        _ => {}
+    }
+    if let Some(node) = path.strip_prefix("nodes/") {
+        return (!node.is_empty()).then(|| Key::Node(node.into()));
+    }
+    let (id, kind) = path.strip_prefix("shards/")?.split_once('/')?;
+    let shard = ShardId(id.parse().ok()?);
+    match kind {
+        "config" => Some(Key::ShardConfig(shard)),
+        "leader" => Some(Key::ShardLeader(shard)),
+        _ => None,
+    }
+}
+
+fn manifest(path: &str) -> Option<Key> {
+    let Some((id, generation)) = path.split_once('/') else {
+        return Some(Key::Manifest(ShardId(path.parse().ok()?)));
+    };
+    Some(Key::ManifestList(ShardId(id.parse().ok()?), Generation(generation.parse().ok()?)))
 }
 
 #[cfg(test)]
@@ -152,13 +168,23 @@ mod tests {
             (Key::Node("logs-0".into()), "/team-a/logs/gz/v1/nodes/logs-0"),
             (Key::ShardConfig(ShardId(7)), "/team-a/logs/gz/v1/shards/7/config"),
             (Key::ShardLeader(ShardId(4_000_000_000)), "/team-a/logs/gz/v1/shards/4000000000/leader"),
-            (Key::Manifest(ShardId(7)), "/team-a/logs/gz/v1/shards/7/manifest"),
-            (Key::ManifestList(ShardId(7), Generation(12)), "/team-a/logs/gz/v1/shards/7/manifest/12"),
+            (Key::Manifest(ShardId(7)), "/team-a/logs/gz/v1-manifests/7"),
+            (Key::ManifestList(ShardId(7), Generation(12)), "/team-a/logs/gz/v1-manifests/7/12"),
         ];
         for (key, text) in all {
             assert_eq!(keys.text(&key), text);
             assert_eq!(keys.parse(text), Some(key));
         }
+    }
+
+    #[test]
+    fn what_everybody_watches_is_everything_but_manifests() {
+        let keys = Keys::new("/a/logs/gz/v1").expect("a root");
+        let shard = ShardId(7);
+        let manifests = [Key::Manifest(shard), Key::ManifestList(shard, Generation(12))];
+        let others = [Key::Cluster, Key::Ring, Key::Node("n".into()), Key::ShardConfig(shard), Key::ShardLeader(shard)];
+        assert!(manifests.iter().all(|key| !keys.text(key).starts_with(&keys.prefix())));
+        assert!(others.iter().all(|key| keys.text(key).starts_with(&keys.prefix())));
     }
 
     #[test]
@@ -172,10 +198,13 @@ mod tests {
             "/a/logs/gz/v1/nodes/",
             "/a/logs/gz/v1/shards/x/config",
             "/a/logs/gz/v1/shards/07/config",
-            "/a/logs/gz/v1/shards/1/manifest/",
-            "/a/logs/gz/v1/shards/1/manifest/012",
-            "/a/logs/gz/v1/shards/1/manifest/1/2",
-            "/a/logs/gz/v1/shards/1/manifests",
+            "/a/logs/gz/v1/shards/1/manifest",
+            "/a/logs/gz/v1-manifests/",
+            "/a/logs/gz/v1-manifests/x",
+            "/a/logs/gz/v1-manifests/1/",
+            "/a/logs/gz/v1-manifests/1/012",
+            "/a/logs/gz/v1-manifests/1/1/2",
+            "/a/logs/gz/v1-manifests",
             "/a/logs/gz/v1/shards/1",
             "/a/logs/gz/v1/ring/more",
         ] {

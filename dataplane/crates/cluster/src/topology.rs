@@ -1,6 +1,6 @@
 //! An always-current picture of the whole cluster, for the node and for the operator.
 //!
-//! One task lists and watches the root of the cluster's keys. It survives compaction and the absence of the store: the
+//! One task lists and watches what is below the root of the cluster's keys, where no manifest is. It survives compaction and the absence of the store: the
 //! picture then stays as it was, with `connected: false` since when. A value that cannot be used (damaged, or of a
 //! newer version) changes nothing but `refused`: the last good one stays.
 

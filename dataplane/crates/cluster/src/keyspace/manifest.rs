@@ -1,4 +1,4 @@
-//! `shards/<id>/manifest`: which generation of a shard's manifest counts. Changed only by compare-and-swap, by the shard's
+//! `<root>-manifests/<id>`: which generation of a shard's manifest counts. Changed only by compare-and-swap, by the shard's
 //! leader, in the transaction that creates the generation's list.
 
 use std::fmt;

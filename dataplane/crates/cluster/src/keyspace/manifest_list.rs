@@ -1,4 +1,4 @@
-//! `shards/<id>/manifest/<generation>`: the segments of one generation. Created once and never changed; removed some time
+//! `<root>-manifests/<id>/<generation>`: the segments of one generation. Created once and never changed; removed some time
 //! after a newer generation was published.
 
 use grepzilla_model::{Manifest, TimeNs};

@@ -26,17 +26,14 @@ impl Topology {
 
     /// Shows changes. Says whether anything but the revision is different.
     pub(super) fn advance(&mut self, keys: &Keys, changes: &Changes) -> bool {
-        let shown =
-            |change: &&Change| !matches!(keys.parse(change.key()), Some(Key::Manifest(_) | Key::ManifestList(..)));
-        let shown: Vec<&Change> = changes.changes.iter().filter(shown).collect();
-        for change in &shown {
+        for change in &changes.changes {
             match change {
                 Change::Put(entry) => self.put(keys, entry),
                 Change::Delete { key, .. } => self.remove(keys, key),
             }
         }
         self.revision = self.revision.max(changes.revision);
-        !shown.is_empty()
+        !changes.changes.is_empty()
     }
 
     /// Notes whether the store is in touch.
@@ -90,7 +87,7 @@ impl Topology {
             Key::ShardLeader(shard) => {
                 self.leaders.insert(shard, LeaderRecord::decode(text, bytes)?);
             }
-            // Between operators, and between leaders and those who ask for manifests: not part of the picture.
+            // Between operators: not part of the picture. Manifests are not even watched.
             Key::Operator | Key::Manifest(_) | Key::ManifestList(..) => {}
         }
         Ok(())

@@ -9,7 +9,7 @@ use grepzilla_cluster::leadership::{Candidate, claim};
 use grepzilla_cluster::store::memory::MemoryStore;
 use grepzilla_cluster::store::{HEARTBEAT, Revision, SharedStore, Transaction};
 use grepzilla_cluster::topology::{Topology, TopologyTask, read};
-use grepzilla_model::{ClusterUuid, Epoch, Incarnation, Ring, ShardConfig, ShardId};
+use grepzilla_model::{ClusterUuid, Epoch, Generation, Incarnation, Ring, ShardConfig, ShardId};
 use rand::{RngExt, SeedableRng};
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -232,4 +232,25 @@ async fn picture_equals_the_store_after_any_row_of_changes_compactions_and_absen
     }
     let expected = content(&read(inner.as_ref(), &keys()).await.unwrap());
     picture.shows("what stands in the store", |topology| content(topology) == expected).await;
+}
+
+/// Each list has up to 256 KiB, and there are thousands of shards: nobody but who asks for one gets it.
+#[tokio::test(start_paused = true)]
+async fn manifests_are_neither_listed_nor_watched() {
+    let store = memory();
+    cluster(&store).await;
+    let key = Key::Manifest(ShardId(1));
+    put(&store, &key, "big").await;
+    let mut picture = Picture::start(store.clone(), None);
+    let before = picture.shows("a ring", |topology| topology.has_ring()).await;
+    picture.topology.mark_unchanged();
+    for generation in 0..10 {
+        put(&store, &Key::ManifestList(ShardId(1), Generation(generation)), "big").await;
+        put(&store, &key, format!("big {generation}")).await;
+    }
+    tokio::time::sleep(HEARTBEAT / 2).await;
+    assert!(!picture.topology.has_changed().expect("it runs"), "a publish woke everybody");
+    assert_eq!(picture.topology.borrow().revision, before.revision, "a publish was delivered to everybody");
+    let listed = store.list(&keys().prefix()).await.expect("a listing").entries;
+    assert!(listed.iter().all(|entry| !entry.key.contains("manifest")), "{listed:?}");
 }
