@@ -13,6 +13,7 @@ use crate::metrics::maintenance::MaintenanceMetrics;
 use crate::metrics::peers::PeerMetrics;
 use crate::metrics::search::SearchMetrics;
 use crate::metrics::store::StoreErrors;
+use crate::metrics::tail::TailMetrics;
 use crate::node::Node;
 
 pub(crate) mod admission;
@@ -23,6 +24,7 @@ pub(crate) mod peers;
 pub(crate) mod search;
 mod state;
 pub(crate) mod store;
+pub(crate) mod tail;
 
 /// The upper bounds of every histogram of request times, in seconds.
 const SECONDS_BOUNDS: [f64; 14] =
@@ -36,6 +38,7 @@ pub(crate) struct Metrics {
     pub(crate) search: SearchMetrics,
     pub(crate) peers: PeerMetrics,
     pub(crate) document: DocumentMetrics,
+    pub(crate) tail: TailMetrics,
     pub(crate) admission: AdmissionMetrics,
 }
 
@@ -51,15 +54,17 @@ impl Metrics {
         let (ingest, search) = (IngestMetrics::new(&registry)?, SearchMetrics::new(&registry)?);
         let peers = PeerMetrics::new(&registry)?;
         let document = DocumentMetrics::new(&registry)?;
+        let tail = TailMetrics::new(&registry)?;
         let admission = AdmissionMetrics::new(&registry)?;
-        Ok(Metrics { registry, ingest, search, peers, document, admission })
+        Ok(Metrics { registry, ingest, search, peers, document, tail, admission })
     }
 
     /// Everything as Prometheus reads it, by name.
-    pub(crate) fn scrape(&self, node: &Node, admission: &Admission) -> Result<String, prometheus::Error> {
+    pub(crate) fn scrape(&self, node: &Node, admission: &Admission, tails: usize) -> Result<String, prometheus::Error> {
         let mut families = self.registry.gather();
         families.extend(state::families(node));
         families.extend(admission::families(admission));
+        families.extend(tail::families(tails));
         // A node without shards has nothing to say of some; the encoder takes no family without a value.
         families.retain(|family| !family.get_metric().is_empty());
         families.sort_by(|one, other| one.name().cmp(other.name()));

@@ -9,11 +9,10 @@ use axum::Extension;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use grepzilla_api::search::SearchResponse;
-use http::StatusCode;
 use tokio::time::Instant;
 
 use crate::search::request::Search;
-use crate::server::answer::{Failure, json};
+use crate::server::answer::{Failure, respond};
 use crate::server::app::App;
 use crate::server::body;
 use crate::server::trace::TraceId;
@@ -36,10 +35,7 @@ pub(crate) async fn handle(
     request: Request,
 ) -> Response {
     let started = Instant::now();
-    let response = match search(&app, trace, request, started).await {
-        Ok(answer) => json(StatusCode::OK, &answer),
-        Err(failure) => failure.respond(trace),
-    };
+    let response = respond(search(&app, trace, request, started).await, trace);
     app.metrics.search.answered(response.status(), started.elapsed());
     response
 }
@@ -52,7 +48,7 @@ async fn search(app: &Arc<App>, trace: TraceId, request: Request, started: Insta
     let search = Search::read(&body.bytes, config)?;
     drop(body);
     let query = leaf::compile(&search.query).await?;
-    root::run(app, trace, search, query, started).await
+    root::run(app, trace, search, query, started).await.map(|answer| answer.response)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The root of a search: asks every node that holds shards of it at once, and makes one answer of what came in time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,6 +34,9 @@ const MARGIN_MAX: Duration = Duration::from_millis(50);
 /// What the news of a new leader is given to arrive before its shards are asked for again.
 const REFRESH_PAUSE: Duration = Duration::from_millis(100);
 
+/// The outward name of a shard that answers without a part that is damaged.
+pub(super) const DAMAGED: &str = "damaged";
+
 /// What the parts of one search share.
 struct Root<'a> {
     app: &'a App,
@@ -52,6 +55,14 @@ struct Gathered {
     first_hit: Option<Duration>,
 }
 
+/// An answer, and what of it only those need to know who go on from it.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) response: SearchResponse,
+    /// The shards that told some of their documents and not others, because time or the budget ran out.
+    pub(super) cut: BTreeSet<ShardId>,
+}
+
 /// Runs a search.
 pub(super) async fn run(
     app: &App,
@@ -59,7 +70,7 @@ pub(super) async fn run(
     search: Search,
     query: Arc<CompiledQuery>,
     started: Instant,
-) -> Result<SearchResponse, Failure> {
+) -> Result<Answer, Failure> {
     let shards = shards_of(&search, &app.node)?;
     let root = Root { app, trace, search: &search, query, started, deadline: started + search.deadline };
     let mut gathered = Gathered::default();
@@ -209,7 +220,7 @@ impl Gathered {
     /// A shard that lacks a part has answered, and its answer is not all there should be.
     fn name_damaged(&mut self) {
         let damaged = self.found.iter().filter_map(|(shard, found)| Some((*shard, found.damage.clone()?)));
-        self.failed.extend(damaged.map(|(shard, message)| FailedShard { shard, code: "damaged".to_owned(), message }));
+        self.failed.extend(damaged.map(|(shard, message)| FailedShard { shard, code: DAMAGED.to_owned(), message }));
         self.failed.sort_by_key(|failed| failed.shard);
     }
 
@@ -228,22 +239,23 @@ impl Gathered {
     }
 }
 
-fn respond(search: &Search, gathered: Gathered, trace: TraceId, started: Instant) -> Result<SearchResponse, Failure> {
+fn respond(search: &Search, gathered: Gathered, trace: TraceId, started: Instant) -> Result<Answer, Failure> {
     let metrics = gathered.metrics(started.elapsed());
     let Gathered { found, failed, .. } = gathered;
     let positions: BTreeMap<ShardId, LogPosition> =
         found.iter().map(|(shard, found)| (*shard, LogPosition { epoch: found.epoch, seq: found.seq })).collect();
-    let cut = found.values().any(|found| found.deadline_hit || found.budget_hit);
+    let is_cut = |found: &LeafFound| found.deadline_hit || found.budget_hit;
+    let cut: BTreeSet<ShardId> = found.iter().filter(|(_, found)| is_cut(found)).map(|(shard, _)| *shard).collect();
     let stale_read = found.values().any(|found| !found.primary);
     let mut found: Vec<LeafFound> = found.into_values().collect();
     let Merged { hits, more } = merge(&mut found, search.order, search.size);
-    let partial = cut || !failed.is_empty();
+    let partial = !cut.is_empty() || !failed.is_empty();
     let seen = search.after.as_ref().map_or(0, |page| page.seen) + hits.len() as u64;
     let (total, total_relation) = total(search, &found, seen, partial || (more && !search.count));
     let histogram = search.histogram.as_ref().map(|interval| aggregations::histogram(interval, &found)).transpose()?;
     let terms = search.terms.as_ref().map(|terms| aggregations::terms(terms, &found, partial));
     let explain = search.explain.then(|| found.iter_mut().filter_map(|found| found.explain.take()).collect());
-    Ok(SearchResponse {
+    let response = SearchResponse {
         cursor: if more { cursor(search, &hits, seen, &positions) } else { None },
         hits: hits.into_iter().map(outward).collect(),
         total,
@@ -257,7 +269,8 @@ fn respond(search: &Search, gathered: Gathered, trace: TraceId, started: Instant
         stale_read,
         metrics,
         trace_id: trace.to_string(),
-    })
+    };
+    Ok(Answer { response, cut })
 }
 
 /// With `count` what the shards counted, without it what the pages have shown.
@@ -288,5 +301,32 @@ fn outward(hit: LeafHit) -> Hit {
         preview,
         highlights,
         source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use grepzilla_api::config::SearchConfig;
+    use grepzilla_model::{Epoch, SeqNo};
+    use http::HeaderMap;
+
+    use super::*;
+
+    #[test]
+    fn a_shard_that_was_cut_is_named_whatever_became_of_the_others() {
+        let search = Search::read(b"{\"contains\":\"x\"}", &SearchConfig::default()).expect("a search");
+        let whole = || LeafFound::nothing(Epoch(1), SeqNo(5));
+        let late = failed(ShardId(2), "deadline", "the shard waited for its turn until the deadline");
+        for other in [None, Some(late)] {
+            let mut gathered = Gathered::default();
+            gathered.found.insert(ShardId(0), LeafFound { deadline_hit: true, ..whole() });
+            gathered.found.insert(ShardId(1), whole());
+            gathered.found.insert(ShardId(3), LeafFound { budget_hit: true, ..whole() });
+            gathered.failed.extend(other);
+            let trace = TraceId::of_request(&HeaderMap::new());
+            let answer = respond(&search, gathered, trace, Instant::now()).expect("an answer");
+            assert_eq!(answer.cut, BTreeSet::from([ShardId(0), ShardId(3)]));
+            assert!(answer.response.partial);
+        }
     }
 }

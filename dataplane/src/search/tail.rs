@@ -26,6 +26,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep};
 
 use crate::search::request::Search;
+use crate::search::root::{Answer, DAMAGED};
 use crate::search::tail::events::Events;
 use crate::search::{leaf, root};
 use crate::server::answer::{Failure, with_body};
@@ -81,7 +82,8 @@ async fn open(app: Arc<App>, trace: TraceId, headers: &HeaderMap, uri: &Uri) -> 
     })?;
     let query = leaf::compile(&search.query).await?;
     // Whoever goes on without a position for some shard begins there with what comes now.
-    let now = root::run(&app, trace, Search { size: 0, ..search.clone() }, query.clone(), Instant::now()).await?;
+    let begin = Search { size: 0, ..search.clone() };
+    let now = root::run(&app, trace, begin, query.clone(), Instant::now()).await?.response;
     search.since = now.token.iter().map(|part| (part.shard, part.seq)).collect();
     search.since.extend(resumed.iter().flatten().map(|part| (part.shard, part.seq)));
     let mut tail = Tail {
@@ -120,10 +122,6 @@ pub(super) fn request(uri: &Uri) -> Result<SearchRequest, Failure> {
 fn checked(app: &App, request: &SearchRequest) -> Result<Search, Failure> {
     let body = serde_json::to_vec(request).expect("a request has string keys only");
     Search::read(&body, &app.node.config.search)
-}
-
-fn is_cut(answer: &SearchResponse) -> bool {
-    answer.metrics.deadline_hit && answer.failed_shards.iter().all(|failed| failed.code != "deadline")
 }
 
 fn positions(id: &HeaderValue) -> Result<Vec<TokenPart>, Failure> {
@@ -193,17 +191,25 @@ impl Tail {
             Err(failure) => Err(failure),
         };
         match answer {
-            // A shard that was cut off has told some of its documents and not others; nobody knows which.
-            Ok(answer) if is_cut(&answer) => {
-                self.end("failed", "what came could not be searched in time".to_owned());
-                true
-            }
-            Ok(answer) => self.tell(answer),
+            Ok(answer) => self.take(answer),
             Err(failure) => {
                 self.end("failed", failure.message);
                 true
             }
         }
+    }
+
+    /// Tells an answer, or that it cannot be told: a shard that was cut off has told some of its documents and not others,
+    /// and nobody knows which, so the positions stay where they were.
+    fn take(&mut self, answer: Answer) -> bool {
+        let Answer { response, cut } = answer;
+        if cut.is_empty() {
+            return self.tell(response);
+        }
+        let shards: Vec<String> = cut.iter().map(ShardId::to_string).collect();
+        let message = format!("what came could not be searched in time in shard {}", shards.join(", "));
+        self.end("failed", format!("{message}; ask again from the last id on"));
+        true
     }
 
     fn next_search(&self) -> Result<Search, Failure> {
@@ -216,9 +222,11 @@ impl Tail {
     fn tell(&mut self, answer: SearchResponse) -> bool {
         let SearchResponse { hits, cursor, token, failed_shards, .. } = answer;
         hits.iter().for_each(|hit| self.waiting.hit(hit));
+        self.app.metrics.tail.told(hits.len());
         let (upto, mut incomplete) =
             self.page.take().map_or((token, BTreeSet::new()), |page| (page.upto, page.incomplete));
-        incomplete.extend(failed_shards.iter().map(|failed| failed.shard));
+        // What a damaged part held is lost to tails; the rest of that shard was told, and is not told again.
+        incomplete.extend(failed_shards.iter().filter(|failed| failed.code != DAMAGED).map(|failed| failed.shard));
         if let Some(cursor) = cursor {
             self.page = Some(NextPage { cursor, upto, incomplete });
             return true;

@@ -32,7 +32,7 @@ pub(crate) struct App {
 }
 
 impl App {
-    pub(super) fn new(node: Arc<Node>) -> Result<App, ServeError> {
+    pub(crate) fn new(node: Arc<Node>) -> Result<App, ServeError> {
         let peers = PeerClient::new(&node).map_err(ServeError::PeerClient)?;
         let metrics = Metrics::new(&node.store_errors, &node.maintenance).map_err(ServeError::Metrics)?;
         let processors = available_parallelism().map_or(1, NonZero::get);
@@ -42,5 +42,10 @@ impl App {
         let indexes = Indexes::new(&node.config);
         let admission = Admission::new(&node.config, metrics.admission.clone());
         Ok(App { node, peers, metrics, indexes, admission, parsers, searchers, tails })
+    }
+
+    /// How many tails this node has.
+    pub(crate) fn open_tails(&self) -> usize {
+        TAILS_MAX - self.tails.available_permits()
     }
 }

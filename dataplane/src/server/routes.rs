@@ -61,7 +61,7 @@ async fn readyz(State(app): State<Arc<App>>) -> Response {
 }
 
 async fn metrics(State(app): State<Arc<App>>, Extension(trace): Extension<TraceId>) -> Response {
-    match app.metrics.scrape(&app.node, &app.admission) {
+    match app.metrics.scrape(&app.node, &app.admission, app.open_tails()) {
         Ok(text) => with_body(StatusCode::OK, "text/plain; version=0.0.4", text),
         Err(error) => Failure::internal(format!("cannot encode the metrics: {error}")).respond(trace),
     }

@@ -131,3 +131,66 @@ async fn a_wrong_request_is_a_400() {
     let answer = cluster.request(0, "GET", "/tail").header(LAST_EVENT_ID, "x").send().await.expect("an answer");
     assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
 }
+
+/// A tail of a node of `cluster`, without a reader, that was told nothing; and the answer to its first look.
+async fn looked(cluster: &Cluster) -> (Tail, Answer) {
+    let app = Arc::new(App::new(cluster.nodes[0].node.clone()).expect("an app"));
+    let trace = TraceId::of_request(&HeaderMap::new());
+    let mut tail =
+        open(app, trace, &HeaderMap::new(), &Uri::from_static("/tail?contains=needle")).await.expect("opened");
+    drop(std::mem::take(&mut tail.waiting));
+    put(cluster, 0..20, "needle").await;
+    let answer = root::run(&tail.app, trace, tail.next_search().expect("a search"), tail.query.clone(), Instant::now());
+    let answer = answer.await.expect("an answer");
+    assert_eq!((answer.response.hits.len(), &answer.cut), (20, &BTreeSet::new()));
+    (tail, answer)
+}
+
+fn missing(shard: ShardId, code: &str) -> FailedShard {
+    FailedShard { shard, code: code.to_owned(), message: code.to_owned() }
+}
+
+#[tokio::test]
+async fn a_look_that_was_cut_off_is_not_taken_for_a_whole_one_even_if_another_shard_was_late_too() {
+    let cluster = Cluster::start(1, 2).await;
+    let (mut tail, mut answer) = looked(&cluster).await;
+    let told = tail.told.clone();
+    answer.cut.insert(ShardId(0));
+    answer.response.metrics.deadline_hit = true;
+    answer.response.token.retain(|part| part.shard != ShardId(1));
+    answer.response.failed_shards.push(missing(ShardId(1), "deadline"));
+    tail.take(answer);
+    assert!(tail.ended, "documents of shard 0 would have been missed");
+    assert_eq!(tail.told, told, "whoever goes on begins before what was cut off");
+    let text = String::from_utf8(std::mem::take(&mut tail.waiting).into_bytes().to_vec()).expect("text");
+    assert!(text.contains("in shard 0") && !text.contains("event: hit"), "{text}");
+}
+
+#[tokio::test]
+async fn a_shard_that_was_late_is_asked_again_and_a_damaged_one_is_not() {
+    for (code, again) in [("deadline", true), (DAMAGED, false)] {
+        let cluster = Cluster::start(1, 2).await;
+        let (mut tail, mut answer) = looked(&cluster).await;
+        let before = tail.search.since[&ShardId(0)];
+        answer.response.failed_shards.push(missing(ShardId(0), code));
+        tail.take(answer);
+        assert!(!tail.ended);
+        assert_eq!(tail.search.since[&ShardId(0)] == before, again, "{code}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_told_and_who_is_told_is_counted() {
+    let cluster = Cluster::start(1, 1).await;
+    let scraped = async |line: &str| {
+        let text = cluster.request(0, "GET", "/metrics").send().await.expect("an answer").text().await.expect("text");
+        assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+    };
+    scraped("grepzilla_tails 0").await;
+    scraped("grepzilla_tail_documents_total 0").await;
+    let mut tail = follow(&cluster, 0, "needle", None).await;
+    put(&cluster, 0..10, "needle").await;
+    numbers(&mut tail, 10).await;
+    scraped("grepzilla_tails 1").await;
+    scraped("grepzilla_tail_documents_total 10").await;
+}
