@@ -6,12 +6,13 @@ use axum::Extension;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use http::{StatusCode, Uri};
+use http::Uri;
+use serde::Serialize;
 use tokio::time::Instant;
 
 use crate::document::address::Address;
 use crate::metrics::document::DocumentOperation;
-use crate::server::answer::{Failure, json};
+use crate::server::answer::{Failure, respond};
 use crate::server::app::App;
 use crate::server::trace::TraceId;
 
@@ -37,11 +38,7 @@ pub(crate) async fn get(
     id: Result<Path<String>, PathRejection>,
     uri: Uri,
 ) -> Response {
-    let outcome = match read(&app, trace, id, &uri) {
-        Ok(asked) => get::run(&asked).await,
-        Err(failure) => Err(failure),
-    };
-    answer(&app, trace, DocumentOperation::Get, outcome)
+    answer(&app, trace, DocumentOperation::Get, Asked::read(&app, trace, id, &uri), get::run).await
 }
 
 /// Answers `DELETE /doc/{id}`.
@@ -51,35 +48,36 @@ pub(crate) async fn delete(
     id: Result<Path<String>, PathRejection>,
     uri: Uri,
 ) -> Response {
-    let outcome = match read(&app, trace, id, &uri) {
-        Ok(asked) => delete::run(&asked).await,
-        Err(failure) => Err(failure),
-    };
-    answer(&app, trace, DocumentOperation::Delete, outcome)
+    answer(&app, trace, DocumentOperation::Delete, Asked::read(&app, trace, id, &uri), delete::run).await
 }
 
-fn read<'a>(
-    app: &'a App,
-    trace: TraceId,
-    id: Result<Path<String>, PathRejection>,
-    uri: &Uri,
-) -> Result<Asked<'a>, Failure> {
-    let (address, time_max) = Address::read(id, uri, &app.node.config.ingest)?;
-    Ok(Asked { app, trace, address, deadline: Instant::now() + time_max })
-}
-
-fn answer<A: serde::Serialize>(
+/// Does what was asked, if it can be, and counts it.
+async fn answer<A: Serialize>(
     app: &App,
     trace: TraceId,
     operation: DocumentOperation,
-    outcome: Result<A, Failure>,
+    asked: Result<Asked<'_>, Failure>,
+    run: impl AsyncFnOnce(&Asked<'_>) -> Result<A, Failure>,
 ) -> Response {
-    let response = match outcome {
-        Ok(answer) => json(StatusCode::OK, &answer),
-        Err(failure) => failure.respond(trace),
+    let outcome = match &asked {
+        Ok(asked) => run(asked).await,
+        Err(failure) => Err(failure.clone()),
     };
+    let response = respond(outcome, trace);
     app.metrics.document.answered(operation, response.status());
     response
+}
+
+impl<'a> Asked<'a> {
+    fn read(
+        app: &'a App,
+        trace: TraceId,
+        id: Result<Path<String>, PathRejection>,
+        uri: &Uri,
+    ) -> Result<Asked<'a>, Failure> {
+        let (address, time_max) = Address::read(id, uri, &app.node.config.ingest)?;
+        Ok(Asked { app, trace, address, deadline: Instant::now() + time_max })
+    }
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ use crate::shutdown::ShutdownSignals;
 
 mod secret;
 
-/// One running node.
+/// One running node. All that it is made of is decided before the first request is taken.
 #[derive(Debug)]
 pub struct Node {
     /// Its configuration: file, environment and flags in one.
@@ -43,13 +43,13 @@ pub struct Node {
     pub(crate) store_errors: StoreErrors,
     pub(crate) maintenance: MaintenanceMetrics,
     pub(crate) cache: Arc<BlockCache>,
-    store: SharedStore,
-    keys: Keys,
-    topology: watch::Receiver<Arc<Topology>>,
-    last_addresses: Arc<LastAddresses>,
-    registration: watch::Receiver<RegistrationState>,
-    shards: Arc<ShardTable>,
-    signals: ShutdownSignals,
+    pub(crate) store: SharedStore,
+    pub(crate) keys: Keys,
+    pub(crate) topology: watch::Receiver<Arc<Topology>>,
+    pub(crate) last_addresses: Arc<LastAddresses>,
+    pub(crate) registration: watch::Receiver<RegistrationState>,
+    pub(crate) shards: Arc<ShardTable>,
+    pub(crate) signals: ShutdownSignals,
 }
 
 /// Who leads a shard, and so where its requests go.
@@ -79,64 +79,7 @@ pub enum Leader {
     },
 }
 
-/// What a node is made of; all of it is decided before the first request is taken.
-#[derive(Debug)]
-pub(crate) struct NodeParts {
-    pub(crate) config: NodeConfig,
-    pub(crate) name: NodeName,
-    pub(crate) cluster: ClusterUuid,
-    pub(crate) incarnation: Incarnation,
-    pub(crate) secret: Option<ClusterSecret>,
-    pub(crate) store: SharedStore,
-    pub(crate) keys: Keys,
-    pub(crate) topology: watch::Receiver<Arc<Topology>>,
-    pub(crate) last_addresses: Arc<LastAddresses>,
-    pub(crate) registration: watch::Receiver<RegistrationState>,
-    pub(crate) shards: Arc<ShardTable>,
-    pub(crate) signals: ShutdownSignals,
-    pub(crate) store_errors: StoreErrors,
-    pub(crate) maintenance: MaintenanceMetrics,
-    pub(crate) cache: Arc<BlockCache>,
-}
-
 impl Node {
-    pub(crate) fn new(parts: NodeParts) -> Node {
-        let NodeParts {
-            config,
-            name,
-            cluster,
-            incarnation,
-            secret,
-            store,
-            keys,
-            topology,
-            last_addresses,
-            registration,
-            shards,
-            signals,
-            store_errors,
-            maintenance,
-            cache,
-        } = parts;
-        Node {
-            config,
-            name,
-            cluster,
-            incarnation,
-            secret,
-            store,
-            keys,
-            topology,
-            last_addresses,
-            registration,
-            shards,
-            signals,
-            store_errors,
-            maintenance,
-            cache,
-        }
-    }
-
     /// Where the cluster's metadata are.
     pub(crate) fn metadata(&self) -> (&dyn MetadataStore, &Keys) {
         (self.store.as_ref(), &self.keys)

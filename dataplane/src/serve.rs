@@ -31,7 +31,7 @@ use crate::identity::DataFolder;
 use crate::membership::Follower;
 use crate::metrics::maintenance::MaintenanceMetrics;
 use crate::metrics::store::{CountingStore, StoreErrors};
-use crate::node::{Node, NodeParts};
+use crate::node::Node;
 use crate::server;
 use crate::shards::table::ShardTable;
 use crate::shards::{ShardManager, ShardManagerParts};
@@ -132,7 +132,7 @@ impl Running {
             cache: cache.clone(),
             metrics: maintenance.clone(),
         });
-        let node = Arc::new(Node::new(NodeParts {
+        let node = Arc::new(Node {
             config: startup.config,
             name,
             cluster,
@@ -148,7 +148,7 @@ impl Running {
             store_errors,
             maintenance,
             cache,
-        }));
+        });
 
         let (stop_watching, stop_following, stop_registration) = (leave.clone(), leave.clone(), leave.clone());
         tasks.spawn("topology", async move {

@@ -7,7 +7,7 @@ use axum::Extension;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
-use grepzilla_api::peer::{AppendAnswer, Hello, LeafSearchRequest, LookUp, LookUpAnswer};
+use grepzilla_api::peer::{AppendAnswer, Hello, LeafSearchAnswer, LeafSearchRequest, LookUp, LookUpAnswer};
 use grepzilla_model::{Batch, ShardId, TimeNs};
 use grepzilla_storage::wal::decode_payload;
 use grepzilla_storage::wal::frame::PAYLOAD_BYTES_MAX;
@@ -19,7 +19,7 @@ use crate::document::look_up_here;
 use crate::ingest::{AppendFailure, append_here};
 use crate::node::Leader;
 use crate::search::leaf;
-use crate::server::answer::{self, Failure};
+use crate::server::answer::{Failure, json, respond};
 use crate::server::app::App;
 use crate::server::body;
 use crate::server::trace::TraceId;
@@ -29,6 +29,9 @@ const LOOK_UP_BYTES_MAX: usize = 8 << 10;
 /// Bytes of a leaf search: thousands of shards with their positions, and the largest pattern.
 const SEARCH_BYTES_MAX: usize = 8 << 20;
 
+/// What stands in the place of a shard.
+type ShardPath = Result<Path<u32>, PathRejection>;
+
 /// `GET /peer/v1/hello`.
 pub(crate) async fn hello(State(app): State<Arc<App>>) -> Response {
     let hello = Hello {
@@ -37,27 +40,21 @@ pub(crate) async fn hello(State(app): State<Arc<App>>) -> Response {
         incarnation: app.node.incarnation,
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
-    answer::json(StatusCode::OK, &hello)
+    json(StatusCode::OK, &hello)
 }
 
 /// `POST /peer/v1/shards/{shard}/append`.
 pub(crate) async fn append(
     State(app): State<Arc<App>>,
     Extension(trace): Extension<TraceId>,
-    shard: Result<Path<u32>, PathRejection>,
+    shard: ShardPath,
     request: Request,
 ) -> Response {
-    let outcome = match shard {
-        Ok(Path(shard)) => append_forwarded(&app, ShardId(shard), request).await,
-        Err(_) => Err(not_a_shard()),
-    };
-    match outcome {
-        Ok(answered) => answer::json(StatusCode::OK, &answered),
-        Err(failure) => failure.respond(trace),
-    }
+    respond(append_forwarded(&app, shard, request).await, trace)
 }
 
-async fn append_forwarded(app: &App, shard: ShardId, request: Request) -> Result<AppendAnswer, Failure> {
+async fn append_forwarded(app: &App, shard: ShardPath, request: Request) -> Result<AppendAnswer, Failure> {
+    let shard = named(shard)?;
     let (head, body) = request.into_parts();
     let body = body::read(&head.headers, body, PAYLOAD_BYTES_MAX, app.admission.peer_bodies()).await?;
     let mut batch = decode_payload(&body.bytes)
@@ -99,20 +96,14 @@ fn not_leader(app: &App, shard: ShardId) -> String {
 pub(crate) async fn look_up(
     State(app): State<Arc<App>>,
     Extension(trace): Extension<TraceId>,
-    shard: Result<Path<u32>, PathRejection>,
+    shard: ShardPath,
     request: Request,
 ) -> Response {
-    let outcome = match shard {
-        Ok(Path(shard)) => look_up_forwarded(&app, ShardId(shard), request).await,
-        Err(_) => Err(not_a_shard()),
-    };
-    match outcome {
-        Ok(answered) => answer::json(StatusCode::OK, &answered),
-        Err(failure) => failure.respond(trace),
-    }
+    respond(look_up_forwarded(&app, shard, request).await, trace)
 }
 
-async fn look_up_forwarded(app: &App, shard: ShardId, request: Request) -> Result<LookUpAnswer, Failure> {
+async fn look_up_forwarded(app: &App, shard: ShardPath, request: Request) -> Result<LookUpAnswer, Failure> {
+    let shard = named(shard)?;
     let (head, body) = request.into_parts();
     let body = body::read(&head.headers, body, LOOK_UP_BYTES_MAX, app.admission.peer_bodies()).await?;
     let wanted: LookUp = serde_json::from_slice(&body.bytes)
@@ -125,8 +116,9 @@ async fn look_up_forwarded(app: &App, shard: ShardId, request: Request) -> Resul
     }
 }
 
-fn not_a_shard() -> Failure {
-    Failure::new(StatusCode::NOT_FOUND, "no_such_shard", "a shard is named by a number")
+fn named(shard: ShardPath) -> Result<ShardId, Failure> {
+    let not_a_shard = |_| Failure::new(StatusCode::NOT_FOUND, "no_such_shard", "a shard is named by a number");
+    shard.map(|Path(shard)| ShardId(shard)).map_err(not_a_shard)
 }
 
 /// `POST /peer/v1/search`.
@@ -135,17 +127,14 @@ pub(crate) async fn search(
     Extension(trace): Extension<TraceId>,
     request: Request,
 ) -> Response {
-    match search_shards(&app, request).await {
-        Ok(response) => response,
-        Err(failure) => failure.respond(trace),
-    }
+    respond(search_shards(&app, request).await, trace)
 }
 
-async fn search_shards(app: &Arc<App>, request: Request) -> Result<Response, Failure> {
+async fn search_shards(app: &App, request: Request) -> Result<LeafSearchAnswer, Failure> {
     let (head, body) = request.into_parts();
     let body = body::read(&head.headers, body, SEARCH_BYTES_MAX, app.admission.peer_bodies()).await?;
     let search: LeafSearchRequest = serde_json::from_slice(&body.bytes)
         .map_err(|error| Failure::bad_request("malformed_request", format!("not a leaf search: {error}")))?;
     let query = leaf::compile(&search.query).await?;
-    Ok(answer::json(StatusCode::OK, &leaf::search(app, query, search).await))
+    Ok(leaf::search(app, query, search).await)
 }

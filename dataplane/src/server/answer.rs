@@ -89,6 +89,14 @@ impl Failure {
     }
 }
 
+/// The answer to a request that was done, or not.
+pub(crate) fn respond<A: Serialize>(outcome: Result<A, Failure>, trace: TraceId) -> Response {
+    match outcome {
+        Ok(done) => json(StatusCode::OK, &done),
+        Err(failure) => failure.respond(trace),
+    }
+}
+
 /// A JSON answer.
 pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Response {
     let bytes = serde_json::to_vec(value).expect("wire types have text keys and no failing serializer");

@@ -28,7 +28,7 @@ use uuid::Uuid;
 
 use crate::metrics::maintenance::MaintenanceMetrics;
 use crate::metrics::store::StoreErrors;
-use crate::node::{ClusterSecret, Node, NodeParts};
+use crate::node::{ClusterSecret, Node};
 use crate::server::{ServeError, serve};
 use crate::shards::table::{LeaderShard, LocalShard, ShardTable};
 use crate::shutdown::ShutdownSignals;
@@ -166,7 +166,7 @@ impl TestNode {
         for (shard, leader) in led {
             table.set(shard, LocalShard::Leading(leader));
         }
-        let node = Arc::new(Node::new(NodeParts {
+        let node = Arc::new(Node {
             config,
             name: name(index),
             cluster: CLUSTER,
@@ -182,7 +182,7 @@ impl TestNode {
             store_errors: StoreErrors::new().expect("well named"),
             maintenance: MaintenanceMetrics::new().expect("well named"),
             cache: Arc::default(),
-        }));
+        });
         let server = tokio::spawn(serve(node.clone(), http, Some(peer), signals.clone()));
         TestNode { node, api, peer: peer_address, picture, table, signals, server }
     }
