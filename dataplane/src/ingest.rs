@@ -86,7 +86,7 @@ async fn ingest(app: &Arc<App>, trace: TraceId, request: Request) -> Result<Answ
     tracing::info!(
         bytes = prepared.body_bytes,
         documents = prepared.documents.len(),
-        refused = prepared.refused.count(),
+        refused = prepared.refused.documents,
         "received"
     );
     app.metrics.ingest.received(prepared.body_bytes, prepared.replaced, prepared.amended);

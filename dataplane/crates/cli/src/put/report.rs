@@ -45,8 +45,10 @@ impl Report {
         self.taken += answer.appended;
         self.repeated += if answer.idempotent { answer.appended } else { 0 };
         self.taken_bytes += batch.body.len() as u64;
-        for error in &answer.errors {
-            self.refuse(1, &format!("{}: {}", batch.place_of(error.index), sentence(error)));
+        for (place, error) in answer.errors.iter().enumerate() {
+            // A document may have several entries, one behind the other.
+            let is_first = answer.errors[..place].last().is_none_or(|before| before.index != error.index);
+            self.refuse(u64::from(is_first), &format!("{}: {}", batch.place_of(error.index), sentence(error)));
         }
         if answer.errors_omitted > 0 {
             let more = counted(answer.errors_omitted, "more document");

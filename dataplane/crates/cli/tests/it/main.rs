@@ -74,15 +74,15 @@ fn read_request(reader: &mut impl BufRead) -> Option<(String, Option<String>, St
     Some((first, last_event_id, String::from_utf8(body).expect("text")))
 }
 
-/// Refuses documents that contain `bad`, and a whole body that contains `huge`.
+/// Refuses documents that contain `bad`, for two reasons each, and a whole body that contains `huge`.
 fn ingest(body: &str) -> (u16, Value) {
     if body.contains("huge") {
         return (413, json!({"error": {"code": "body_too_large", "message": "too large"}, "trace_id": "t"}));
     }
     let refused: Vec<usize> =
         body.lines().enumerate().filter(|(_, line)| line.contains("bad")).map(|(at, _)| at).collect();
-    let errors: Vec<Value> =
-        refused.iter().map(|at| json!({"index": at, "field": "a", "code": "wrong", "message": "it is bad"})).collect();
+    let error = |at: &usize, field: &str| json!({"index": at, "field": field, "code": "wrong", "message": "it is bad"});
+    let errors: Vec<Value> = refused.iter().flat_map(|at| ["a", "b"].map(|field| error(at, field))).collect();
     let taken = body.lines().count() - refused.len();
     let status = if refused.is_empty() { 200 } else { 207 };
     (
@@ -144,6 +144,7 @@ fn put_names_refused_documents_by_file_and_line_and_takes_the_others() {
     assert_eq!(code, Some(1));
     assert!(out.starts_with("2 documents taken, 2 refused: "), "{out}");
     assert!(err.contains(&format!("{path}:3: field a: it is bad (wrong)\n")), "{err}");
+    assert!(err.contains(&format!("{path}:3: field b: it is bad (wrong)\n")), "{err}");
     assert!(err.contains(&format!("{path} line 4: too large (413 Payload Too Large, body_too_large)\n")), "{err}");
 }
 
