@@ -8,19 +8,21 @@ use serde_json::{Value, json};
 
 use crate::corpus::Corpus;
 use crate::engine::{Engine, Found, Load};
+use crate::interrupt;
 use crate::needle::{Class, Needle};
 use crate::report::{cells, megabytes, milliseconds, print_table, ratio};
 use crate::timing::Times;
 
-/// Runs of each needle in each system behind the first, which warms up, as far as [`RUNS_TIME`] reaches; but so many at
-/// least, and one of a needle that takes a system longer than [`SLOW`].
+/// Runs of each needle in each system behind the first, which warms up: as many as fit into [`RUNS_TIME`] up to
+/// [`RUNS_MAX`], or as fit into [`RUNS_TIME_MAX`] up to [`RUNS_MIN`]; one at least.
 const RUNS_MAX: usize = 100;
 const RUNS_MIN: usize = 5;
-const RUNS_TIME: Duration = Duration::from_millis(1_500);
-const SLOW: Duration = Duration::from_secs(3);
+const RUNS_TIME: Duration = Duration::from_secs(1);
+const RUNS_TIME_MAX: Duration = Duration::from_secs(3);
 
 /// What those constants mean, for people.
-pub(crate) const HOW_OFTEN: &str = "Each question once to warm up, then 5 to 100 times for 1.5 s, once if it takes more than 3 s, in turn in all systems.";
+pub(crate) const HOW_OFTEN: &str = "Each question is asked once to warm up, then again and again in turn in all systems: \
+    for 1 s, 100 times at most; if that is not 5 times, up to 5 times for 3 s.";
 
 /// All systems with one corpus.
 pub(crate) struct Comparison {
@@ -47,19 +49,14 @@ pub(crate) struct Answer {
     pub(crate) times: Times,
 }
 
-/// Loads and asks.
-pub(crate) fn compare(corpus: &Corpus, engines: &mut [&mut dyn Engine]) -> Result<Comparison> {
-    let mut loads = Vec::new();
-    for engine in engines.iter_mut() {
-        let name = engine.name();
-        eprintln!("{}: loading {name} ...", corpus.name);
-        loads.push(engine.load(corpus).with_context(|| format!("{name} cannot take the corpus"))?);
-    }
+/// Loads and asks. A peer that cannot take the corpus is left out; the first `own` systems must.
+pub(crate) fn compare(corpus: &Corpus, engines: Vec<&mut dyn Engine>, own: usize) -> Result<Comparison> {
+    let (mut engines, loads) = loaded(corpus, engines, own)?;
     let (mut counts, mut newest) = (Vec::new(), Vec::new());
     for needle in corpus.needles() {
         eprintln!("{}: {} `{}` ...", corpus.name, needle.class.name(), needle.text);
-        counts.push(asked(needle, engines, |engine| engine.count(needle))?);
-        newest.push(asked(needle, engines, |engine| engine.newest(needle))?);
+        counts.push(asked(needle, &mut engines, |engine| engine.count(needle))?);
+        newest.push(asked(needle, &mut engines, |engine| engine.newest(needle))?);
     }
     let peak_memory_mib = engines.iter().map(|engine| engine.peak_memory_mib()).collect::<Result<_>>()?;
     let systems = engines.iter().map(|engine| engine.name()).collect();
@@ -67,22 +64,50 @@ pub(crate) fn compare(corpus: &Corpus, engines: &mut [&mut dyn Engine]) -> Resul
     Ok(Comparison { bytes, documents, systems, loads, counts, newest, peak_memory_mib })
 }
 
-/// Asks one question of all systems, again and again.
+fn loaded<'a>(
+    corpus: &Corpus,
+    engines: Vec<&'a mut dyn Engine>,
+    own: usize,
+) -> Result<(Vec<&'a mut dyn Engine>, Vec<Load>)> {
+    let (mut loaded, mut loads) = (Vec::new(), Vec::new());
+    for (place, engine) in engines.into_iter().enumerate() {
+        interrupt::check()?;
+        let name = engine.name();
+        eprintln!("{}: loading {name} ...", corpus.name);
+        match engine.load(corpus).with_context(|| format!("{name} cannot take the corpus")) {
+            Ok(load) => {
+                loads.push(load);
+                loaded.push(engine);
+            }
+            Err(error) if place < own => return Err(error),
+            Err(error) => println!("{name} is left out: {error:#}"),
+        }
+    }
+    Ok((loaded, loads))
+}
+
+/// Asks one question of all systems, again and again. One that fails at it says why and has no answer.
 pub(crate) fn asked(
     needle: &Needle,
     engines: &mut [&mut dyn Engine],
     ask: impl Fn(&mut dyn Engine) -> Result<Option<Found>>,
 ) -> Result<Row> {
-    let mut firsts = Vec::new();
-    for engine in engines.iter_mut() {
-        let name = engine.name();
-        firsts.push(ask(*engine).with_context(|| format!("{name} fails at {:?}", needle.text))?);
-    }
+    interrupt::check()?;
+    let ask = |engine: &mut dyn Engine| {
+        let found = ask(&mut *engine);
+        found.unwrap_or_else(|error| {
+            println!("{} fails at {:?}: {error:#}", engine.name(), needle.text);
+            None
+        })
+    };
+    let firsts: Vec<Option<Found>> = engines.iter_mut().map(|engine| ask(*engine)).collect();
     let mut times: Vec<Vec<Duration>> = vec![Vec::new(); engines.len()];
     for _ in 0..RUNS_MAX {
+        interrupt::check()?;
         for ((engine, first), times) in engines.iter_mut().zip(&firsts).zip(&mut times) {
-            if first.is_some_and(|first| is_due(first, times))
-                && let Some(again) = ask(*engine)?
+            if first.is_some()
+                && is_due(times)
+                && let Some(again) = ask(*engine)
             {
                 times.push(again.took);
             }
@@ -93,11 +118,9 @@ pub(crate) fn asked(
     Ok(Row { needle: *needle, answers: answers.collect() })
 }
 
-fn is_due(first: Found, times: &[Duration]) -> bool {
-    if first.took >= SLOW {
-        return times.is_empty();
-    }
-    times.len() < RUNS_MIN || times.iter().sum::<Duration>() < RUNS_TIME
+fn is_due(times: &[Duration]) -> bool {
+    let spent: Duration = times.iter().sum();
+    spent < if times.len() < RUNS_MIN { RUNS_TIME_MAX } else { RUNS_TIME }
 }
 
 impl Comparison {

@@ -22,7 +22,7 @@ pub(crate) struct Growth {
     /// What the documents are.
     source: String,
     /// Hot once, then in segments of each size.
-    pub(crate) columns: Vec<Column>,
+    columns: Vec<Column>,
     pub(crate) replay: Replay,
 }
 
@@ -30,9 +30,10 @@ pub(crate) struct Growth {
 pub(crate) struct Column {
     name: String,
     bytes: u64,
+    documents: u64,
     state: String,
-    pub(crate) counts: Vec<Row>,
-    pub(crate) newest: Vec<Row>,
+    counts: Vec<Row>,
+    newest: Vec<Row>,
 }
 
 /// How fast a node that has flushed nothing comes back.
@@ -102,13 +103,15 @@ fn segments(source: &Corpus, unit: u64) -> Result<Vec<Column>> {
 impl Column {
     fn measured(name: &str, bytes: u64, state: String, source: &Corpus, node: &mut Grepzilla) -> Result<Column> {
         eprintln!("growth: asking {name} ({} MB, {state}) ...", megabytes(bytes));
-        let all = |node: &mut Grepzilla, ask: fn(&mut dyn Engine, &Needle) -> Result<Option<Found>>| {
+        let mut all = |ask: fn(&mut dyn Engine, &Needle) -> Result<Option<Found>>| -> Result<Vec<Row>> {
             let row = |needle: &Needle| asked(needle, &mut [&mut *node], |engine| ask(engine, needle));
-            source.needles().iter().map(row).collect::<Result<Vec<_>>>()
+            source.needles().iter().map(row).collect()
         };
-        let counts = all(node, |engine, needle| engine.count(needle))?;
-        let newest = all(node, |engine, needle| engine.newest(needle))?;
-        Ok(Column { name: name.to_owned(), bytes, state, counts, newest })
+        let counts = all(|engine, needle| engine.count(needle))?;
+        let newest = all(|engine, needle| engine.newest(needle))?;
+        // All sizes of a corpus have about the same documents.
+        let documents = source.documents * bytes / source.bytes;
+        Ok(Column { name: name.to_owned(), bytes, documents, state, counts, newest })
     }
 }
 
@@ -156,6 +159,7 @@ impl Growth {
             json!({
                 "name": column.name,
                 "bytes": column.bytes,
+                "documents": column.documents,
                 "state": column.state,
                 "count": column.counts.iter().map(Row::json).collect::<Vec<_>>(),
                 "newest": column.newest.iter().map(Row::json).collect::<Vec<_>>(),
@@ -179,14 +183,17 @@ impl Column {
         self.counts.iter().find(|row| row.needle.class == class).map(p50)
     }
 
-    /// Middle times of the questions for the newest, with the needles and how many documents have them.
-    pub(crate) fn newest_p50(&self) -> impl Iterator<Item = (&Row, u64, Duration)> {
+    /// Middle times of the questions for the newest; `None` where the needle is in less than one document of `one_in`.
+    pub(crate) fn newest_p50(&self, one_in: u64) -> impl Iterator<Item = (&Needle, Option<Duration>)> {
         let found = |row: &Row| row.answers[0].as_ref().map_or(0, |answer| answer.first.count);
-        self.newest.iter().zip(&self.counts).map(move |(newest, count)| (newest, found(count), p50(newest)))
+        let rows = self.newest.iter().zip(&self.counts);
+        rows.map(move |(newest, count)| {
+            (&newest.needle, (found(count) * one_in >= self.documents).then(|| p50(newest)))
+        })
     }
 }
 
-/// Of the one system there is; Grepzilla answers every question.
+/// Of the one system there is; for ever if it failed.
 fn p50(row: &Row) -> Duration {
     row.answers[0].as_ref().map_or(Duration::MAX, |answer| answer.times.p50())
 }

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::bars::Bar;
 use crate::bars::search::{Searches, without_cache};
 use crate::compare::{Comparison, asked};
-use crate::corpus::Corpus;
+use crate::corpus::{Corpus, Kind};
 use crate::engine::grepzilla::State;
 use crate::engine::{Clp, Engine, Grepzilla, Loki, Postgres, Ripgrep};
 use crate::needle::Class;
@@ -27,6 +27,7 @@ mod corpus;
 mod engine;
 mod growth;
 mod http;
+mod interrupt;
 mod needle;
 mod process;
 mod progress;
@@ -35,9 +36,10 @@ mod timing;
 
 /// Larger corpora are compared in segments only: the hot tier is not meant for them.
 const HOT_BYTES_MAX: u64 = 256_000_000;
-/// The places of two systems among those that are compared.
+/// The places of two systems among those that are compared, and how many there are without peers.
 const RIPGREP: usize = 0;
 const SEGMENTS: usize = 1;
+const OWN: usize = 2;
 
 fn main() -> ExitCode {
     match run() {
@@ -51,6 +53,7 @@ fn main() -> ExitCode {
 
 fn run() -> Result<()> {
     let (output, corpus) = arguments()?;
+    interrupt::listen()?;
     let load = process::load_average()?;
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     println!("{processors} processors, load average {load:.1} before the run: what else runs makes all sides slower.");
@@ -80,6 +83,7 @@ fn run() -> Result<()> {
     let figures = json!({
         "processors": processors,
         "load_average_before": load,
+        "peak_memory_mib_of_this_program": process::peak_memory_mib(std::process::id())?,
         "runs": compare::HOW_OFTEN,
         "single_documents": acknowledged.json(),
         "corpora": compared,
@@ -107,8 +111,11 @@ fn all_systems(corpus: &Corpus) -> Result<(Value, Vec<Bar>)> {
         clp.as_mut().map(|engine| engine as &mut dyn Engine),
     ];
     engines.extend(others.into_iter().flatten());
-    let comparison = compare::compare(corpus, &mut engines)?;
-    hot.map_or(Ok(()), Grepzilla::stop)?;
+    let comparison = compare::compare(corpus, engines, OWN)?;
+    match hot {
+        Some(hot) => hot.stop()?,
+        None => println!("{} is too large for the hot tier: see the smallest size of how cost grows.", corpus.name),
+    }
     comparison.print(&corpus.name);
 
     let mut figures = comparison.json();
@@ -127,6 +134,9 @@ fn all_systems(corpus: &Corpus) -> Result<(Value, Vec<Bar>)> {
     bars.extend(bars::cost::of_load(corpus.kind, &comparison, SEGMENTS));
     bars.extend(bars_without_cache(corpus, &comparison, &mut segments)?);
     segments.stop()?;
+    if corpus.kind == Kind::Lines {
+        bars = bars.into_iter().map(Bar::without_fixed).collect();
+    }
     Ok((figures, bars))
 }
 

@@ -2,6 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use anyhow::Result;
+
+use crate::interrupt;
+
 /// Pause between two words.
 const PAUSE: Duration = Duration::from_secs(10);
 
@@ -20,8 +24,9 @@ impl Progress {
         Progress { what, bytes_total, bytes: 0, begun: now, said: now }
     }
 
-    /// So many more bytes are done.
-    pub(crate) fn add(&mut self, bytes: u64) {
+    /// So many more bytes are done. An error if no more are wanted.
+    pub(crate) fn add(&mut self, bytes: u64) -> Result<()> {
+        interrupt::check()?;
         self.bytes += bytes;
         if self.said.elapsed() >= PAUSE {
             self.said = Instant::now();
@@ -29,5 +34,6 @@ impl Progress {
             let Progress { what, bytes, bytes_total, .. } = self;
             eprintln!("{what}: {} of {} MB, {speed:.0} MB/s", *bytes / 1_000_000, *bytes_total / 1_000_000);
         }
+        Ok(())
     }
 }

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use super::{Bar, Fixed};
+use super::{Bar, Fixed, NEWEST_ONE_IN};
 use crate::acknowledge::Acknowledged;
 use crate::compare::Comparison;
 use crate::corpus::Kind;
 use crate::engine::grepzilla::{State, gram_bytes};
 use crate::growth::{Growth, Replay};
-use crate::needle::Class;
+use crate::needle::{Class, Needle};
 use crate::report::{milliseconds, ratio};
 
 const MIB: f64 = 1_048_576.0;
@@ -98,12 +98,11 @@ pub(crate) fn of_growth(growth: &Growth) -> Vec<Bar> {
         let bar = Bar::new("absent, ten times the documents", wanted, Fixed::default());
         bars.push(bar.found(grown(small, large), has_not_grown(small, large)));
     }
-    let newest = smallest.newest_p50().zip(largest.newest_p50()).filter(|((_, few, _), _)| *few >= 100);
-    let ratio_of = |small: Duration, large: Duration| large.as_secs_f64() / small.as_secs_f64();
-    let worst =
-        newest.max_by(|((_, _, a), (_, _, b)), ((_, _, c), (_, _, d))| ratio_of(*a, *b).total_cmp(&ratio_of(*c, *d)));
-    if let Some(((row, _, small), (_, _, large))) = worst {
-        let bar = Bar::new(format!("newest 100, ten times, worst: `{}`", row.needle.text), wanted, Fixed::default());
+    let newest = smallest.newest_p50(NEWEST_ONE_IN).zip(largest.newest_p50(NEWEST_ONE_IN));
+    let both = newest.filter_map(|((needle, small), (_, large))| Some((needle, small?, large?)));
+    let ratio_of = |(_, small, large): &(&Needle, Duration, Duration)| large.as_secs_f64() / small.as_secs_f64();
+    if let Some((needle, small, large)) = both.max_by(|one, other| ratio_of(one).total_cmp(&ratio_of(other))) {
+        let bar = Bar::new(format!("newest 100, ten times, worst: `{}`", needle.text), wanted, Fixed::default());
         bars.push(bar.found(grown(small, large), has_not_grown(small, large)));
     }
     bars

@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
-use super::{Bar, Fixed};
+use super::{Bar, Fixed, NEWEST_ONE_IN};
 use crate::compare::{Answer, Comparison};
 use crate::needle::Class;
 use crate::report::{milliseconds, ratio};
 
-/// Of the documents that the newest 100 are bound to be found quickly in: one in so many.
-const NEWEST_SHARE: u64 = 1_000;
 /// The most documents that a needle of [`Class::Scarce`] is in.
 const SCARCE_MAX: u64 = 20;
 
@@ -98,7 +96,7 @@ impl Searches<'_> {
         let answers = counts.iter().zip(newest).filter_map(|(count, newest)| {
             let found = count.answers[self.system].as_ref()?.first.count;
             let time = newest.answers[self.system].as_ref()?.times.p50();
-            (found * NEWEST_SHARE >= *documents).then_some((time, newest.needle))
+            (found * NEWEST_ONE_IN >= *documents).then_some((time, newest.needle))
         });
         let Some((worst, needle)) = answers.max_by_key(|(time, _)| *time) else { return bar };
         let found = format!("{} ms at worst, `{}`", milliseconds(worst), needle.text);
@@ -123,4 +121,84 @@ pub(crate) fn without_cache(class: Class, answer: &Answer, ripgrep: Duration) ->
 
 fn beside(own: f64, ripgrep: f64) -> String {
     format!("{}x, {} ms", ratio(own, ripgrep), milliseconds(Duration::from_secs_f64(own)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compare::Row;
+    use crate::engine::Found;
+    use crate::needle::{EVENTS, Needle};
+    use crate::timing::Times;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    fn answer(count: u64, blocks_read: u64, took: Duration) -> Option<Answer> {
+        let first = Found { count, took, blocks_read: Some(blocks_read) };
+        Some(Answer { first, times: Times::of(vec![took])? })
+    }
+
+    /// ripgrep, which takes 100 ms for everything, and another system in 10,000 documents.
+    fn comparison(
+        counts: impl Fn(&Needle) -> Option<Answer>,
+        newest: impl Fn(&Needle) -> Option<Answer>,
+    ) -> Comparison {
+        let rows = |ask: &dyn Fn(&Needle) -> Option<Answer>| {
+            let row = |needle: &Needle| Row { needle: *needle, answers: vec![answer(1, 0, 100 * MS), ask(needle)] };
+            EVENTS.iter().map(row).collect()
+        };
+        Comparison {
+            bytes: 1,
+            documents: 10_000,
+            systems: Vec::new(),
+            loads: Vec::new(),
+            counts: rows(&counts),
+            newest: rows(&newest),
+            peak_memory_mib: Vec::new(),
+        }
+    }
+
+    fn verdict(comparison: &Comparison, what: &str) -> Option<bool> {
+        let bars = Searches { comparison, system: 1, ripgrep: 0 }.bars();
+        bars.iter().find(|bar| bar.what == what).expect("there is such a bar").holds
+    }
+
+    #[test]
+    fn an_absent_needle_may_read_no_block() {
+        for (blocks, took, holds) in [(0, MS, true), (1, MS, false), (0, 2 * MS, false)] {
+            let comparison = comparison(|_| answer(0, blocks, took), |_| None);
+            assert_eq!(verdict(&comparison, "absent"), Some(holds), "{blocks} blocks in {took:?}");
+        }
+    }
+
+    #[test]
+    fn a_rare_needle_that_is_not_rare_here_is_not_judged() {
+        for (count, holds) in [(20, Some(true)), (21, None)] {
+            let comparison = comparison(|_| answer(count, 1, MS), |_| None);
+            assert_eq!(verdict(&comparison, "rare (<= 20 documents)"), holds, "{count} documents");
+        }
+    }
+
+    #[test]
+    fn counts_are_measured_by_ripgrep() {
+        for (took, holds) in [(20 * MS, true), (21 * MS, false)] {
+            let comparison = comparison(|_| answer(1, 1, took), |_| None);
+            assert_eq!(verdict(&comparison, Class::Common.name()), Some(holds), "{took:?}");
+        }
+    }
+
+    #[test]
+    fn the_newest_of_scarce_needles_may_take_long() {
+        let is_slow = |needle: &Needle| answer(0, 1, if needle.class == Class::Rare { 9 * MS } else { MS });
+        for (rare, holds) in [(9, true), (10, false)] {
+            let count = |needle: &Needle| answer(if needle.class == Class::Rare { rare } else { 100 }, 1, MS);
+            let comparison = comparison(count, is_slow);
+            assert_eq!(verdict(&comparison, "newest 100 of >= 0.1 % of documents"), Some(holds), "in {rare}");
+        }
+    }
+
+    #[test]
+    fn what_a_system_has_no_words_for_is_not_judged() {
+        assert_eq!(verdict(&comparison(|_| None, |_| None), Class::FourLiterals.name()), None);
+    }
 }

@@ -51,9 +51,9 @@ impl Loki {
         let version = version.context("loki is not on PATH (e2e/kind/tools.sh loki builds it)")?;
         let version = String::from_utf8_lossy(&version.stdout).into_owned();
         // `loki, version v3.7.8 (branch: ...`
-        let version =
-            version.split_whitespace().find_map(|word| word.strip_prefix('v').filter(|rest| *rest != "ersion"));
-        let version = version.unwrap_or("of an unknown version").to_owned();
+        let mut words = version.split_whitespace().filter_map(|word| word.strip_prefix('v'));
+        let numbered = words.find(|rest| rest.starts_with(|first: char| first.is_ascii_digit()));
+        let version = numbered.unwrap_or("of an unknown version").to_owned();
         let folder = tempfile::Builder::new().prefix("grepzilla-loki-").tempdir()?;
         let [http_port, grpc_port] = free_ports()?;
         let file = folder.path().join("loki.yaml");
@@ -128,7 +128,7 @@ impl Loki {
         });
         let mut taken = requests.buffer_unordered(CLIENTS);
         while let Some(bytes) = taken.try_next().await? {
-            progress.add(bytes as u64);
+            progress.add(bytes as u64)?;
         }
         Ok(())
     }

@@ -18,7 +18,7 @@ pub(super) async fn send_all(client: &Client, what: &str, stretch: &Stretch) -> 
     let requests = stream::iter(stretch.bodies(DOCUMENTS_PER_REQUEST)?).map(|body| send(client, body));
     let mut acknowledged = requests.buffer_unordered(CLIENTS);
     while let Some((bytes, time)) = acknowledged.try_next().await? {
-        progress.add(bytes as u64);
+        progress.add(bytes as u64)?;
         took.push(time);
     }
     Ok(took)

@@ -7,6 +7,7 @@ use anyhow::Result;
 
 use super::State;
 use super::metrics::{Background, Metrics};
+use crate::interrupt;
 use crate::process::processor_time;
 
 /// How long nothing may change. Longer than the pauses between two looks of what flushes, merges and publishes.
@@ -34,6 +35,7 @@ pub(super) async fn reached(metrics: &Metrics, process: u32, state: State) -> Re
     let mut seen = Background::of(&metrics.scrape().await?);
     let mut used = processor_time(process)?;
     loop {
+        interrupt::check()?;
         tokio::time::sleep(PAUSE).await;
         let (now, now_used) = (Background::of(&metrics.scrape().await?), processor_time(process)?);
         let quiet = begun.elapsed() - since;
