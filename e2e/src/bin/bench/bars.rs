@@ -7,8 +7,10 @@ use crate::report::{cells, print_table};
 pub(crate) mod cost;
 pub(crate) mod search;
 
-/// The newest 100 are to be there quickly if the needle is in one document of so many.
-const NEWEST_ONE_IN: u64 = 1_000;
+/// Whether the newest 100 of so many that match are to be there quickly: one document in 1,000 matches, and there are 100.
+pub(crate) fn is_frequent(matches: u64, documents: u64) -> bool {
+    matches >= 100 && matches * 1_000 >= documents
+}
 
 /// One bar.
 #[derive(Debug, Clone)]

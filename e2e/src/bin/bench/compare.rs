@@ -17,12 +17,12 @@ use crate::timing::Times;
 /// [`RUNS_MAX`], or as fit into [`RUNS_TIME_MAX`] up to [`RUNS_MIN`]; one at least.
 const RUNS_MAX: usize = 100;
 const RUNS_MIN: usize = 5;
-const RUNS_TIME: Duration = Duration::from_secs(1);
-const RUNS_TIME_MAX: Duration = Duration::from_secs(3);
+const RUNS_TIME: Duration = Duration::from_millis(600);
+const RUNS_TIME_MAX: Duration = Duration::from_millis(1_500);
 
 /// What those constants mean, for people.
 pub(crate) const HOW_OFTEN: &str = "Each question is asked once to warm up, then again and again in turn in all systems: \
-    for 1 s, 100 times at most; if that is not 5 times, up to 5 times for 3 s.";
+    for 0.6 s, 100 times at most; if that is not 5 times, up to 5 times for 1.5 s.";
 
 /// All systems with one corpus.
 pub(crate) struct Comparison {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use serde_json::{Value, json};
 
+use crate::bars::is_frequent;
 use crate::compare::{Row, asked};
 use crate::corpus::{Corpus, repeated};
 use crate::engine::grepzilla::State;
@@ -183,12 +184,12 @@ impl Column {
         self.counts.iter().find(|row| row.needle.class == class).map(p50)
     }
 
-    /// Middle times of the questions for the newest; `None` where the needle is in less than one document of `one_in`.
-    pub(crate) fn newest_p50(&self, one_in: u64) -> impl Iterator<Item = (&Needle, Option<Duration>)> {
+    /// Middle times of the questions for the newest; `None` where they may take long.
+    pub(crate) fn newest_p50(&self) -> impl Iterator<Item = (&Needle, Option<Duration>)> {
         let found = |row: &Row| row.answers[0].as_ref().map_or(0, |answer| answer.first.count);
         let rows = self.newest.iter().zip(&self.counts);
         rows.map(move |(newest, count)| {
-            (&newest.needle, (found(count) * one_in >= self.documents).then(|| p50(newest)))
+            (&newest.needle, is_frequent(found(count), self.documents).then(|| p50(newest)))
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Bar, Fixed, NEWEST_ONE_IN};
+use super::{Bar, Fixed};
 use crate::acknowledge::Acknowledged;
 use crate::compare::Comparison;
 use crate::corpus::Kind;
@@ -59,7 +59,7 @@ pub(crate) fn of_acknowledgements(acknowledged: &Acknowledged) -> Vec<Bar> {
     const P99_MAX: Duration = Duration::from_millis(5);
     let mut bars = Vec::new();
     for run in &acknowledged.runs {
-        let what = format!("single documents, {} clients", run.clients);
+        let what = format!("single documents, clients: {}", run.clients);
         let p99 = run.times.p99();
         let found = format!(
             "{:.0}/s, p50 {} ms, p99 {} ms, {:.1} a group",
@@ -98,7 +98,7 @@ pub(crate) fn of_growth(growth: &Growth) -> Vec<Bar> {
         let bar = Bar::new("absent, ten times the documents", wanted, Fixed::default());
         bars.push(bar.found(grown(small, large), has_not_grown(small, large)));
     }
-    let newest = smallest.newest_p50(NEWEST_ONE_IN).zip(largest.newest_p50(NEWEST_ONE_IN));
+    let newest = smallest.newest_p50().zip(largest.newest_p50());
     let both = newest.filter_map(|((needle, small), (_, large))| Some((needle, small?, large?)));
     let ratio_of = |(_, small, large): &(&Needle, Duration, Duration)| large.as_secs_f64() / small.as_secs_f64();
     if let Some((needle, small, large)) = both.max_by(|one, other| ratio_of(one).total_cmp(&ratio_of(other))) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Bar, Fixed, NEWEST_ONE_IN};
+use super::{Bar, Fixed, is_frequent};
 use crate::compare::{Answer, Comparison};
 use crate::needle::Class;
 use crate::report::{milliseconds, ratio};
@@ -66,7 +66,7 @@ impl Searches<'_> {
         let Some(answer) = self.answer(Class::Scarce) else { return bar };
         let (p50, p99, count) = (answer.times.p50(), answer.times.p99(), answer.first.count);
         let found = format!("p50 {} ms, p99 {} ms, {count} documents", milliseconds(p50), milliseconds(p99));
-        if count > SCARCE_MAX {
+        if !(1..=SCARCE_MAX).contains(&count) {
             return bar.told(found);
         }
         bar.found(found, p50 <= Duration::from_millis(2) && p99 <= Duration::from_millis(10))
@@ -96,7 +96,7 @@ impl Searches<'_> {
         let answers = counts.iter().zip(newest).filter_map(|(count, newest)| {
             let found = count.answers[self.system].as_ref()?.first.count;
             let time = newest.answers[self.system].as_ref()?.times.p50();
-            (found * NEWEST_ONE_IN >= *documents).then_some((time, newest.needle))
+            is_frequent(found, *documents).then_some((time, newest.needle))
         });
         let Some((worst, needle)) = answers.max_by_key(|(time, _)| *time) else { return bar };
         let found = format!("{} ms at worst, `{}`", milliseconds(worst), needle.text);
@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn a_rare_needle_that_is_not_rare_here_is_not_judged() {
-        for (count, holds) in [(20, Some(true)), (21, None)] {
+        for (count, holds) in [(0, None), (1, Some(true)), (20, Some(true)), (21, None)] {
             let comparison = comparison(|_| answer(count, 1, MS), |_| None);
             assert_eq!(verdict(&comparison, "rare (<= 20 documents)"), holds, "{count} documents");
         }
@@ -190,8 +190,8 @@ mod tests {
     #[test]
     fn the_newest_of_scarce_needles_may_take_long() {
         let is_slow = |needle: &Needle| answer(0, 1, if needle.class == Class::Rare { 9 * MS } else { MS });
-        for (rare, holds) in [(9, true), (10, false)] {
-            let count = |needle: &Needle| answer(if needle.class == Class::Rare { rare } else { 100 }, 1, MS);
+        for (rare, holds) in [(99, true), (100, false)] {
+            let count = |needle: &Needle| answer(if needle.class == Class::Rare { rare } else { 1_000 }, 1, MS);
             let comparison = comparison(count, is_slow);
             assert_eq!(verdict(&comparison, "newest 100 of >= 0.1 % of documents"), Some(holds), "in {rare}");
         }

@@ -78,8 +78,11 @@ impl Disk {
         self.segments.values().sum::<u64>() + self.manifests + self.rest
     }
 
-    /// By name, for people.
+    /// By name, for people; nothing without segments.
     pub(crate) fn parts(&self) -> Vec<(String, u64)> {
+        if self.segments.is_empty() {
+            return Vec::new();
+        }
         let segments = self.segments.iter().map(|(name, bytes)| (name.clone(), *bytes));
         segments.chain([("manifests".to_owned(), self.manifests), ("other files".to_owned(), self.rest)]).collect()
     }
