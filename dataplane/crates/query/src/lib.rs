@@ -14,6 +14,7 @@ mod matcher;
 mod order;
 mod pattern;
 mod range;
+mod rarity;
 mod required;
 mod tree;
 

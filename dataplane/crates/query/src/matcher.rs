@@ -7,7 +7,7 @@ mod wildcard;
 
 use std::ops::Range;
 
-use grepzilla_storage::block::{Spelling, Unit, UnitValues};
+use grepzilla_storage::block::{FoldRoom, Spelling, Unit, UnitValues};
 use memchr::memmem::Finder;
 
 use crate::QueryError;
@@ -93,14 +93,19 @@ impl Matcher {
         &self,
         unit: &Unit,
         values: &UnitValues,
+        room: &mut FoldRoom,
         clock: &Clock,
         mut found: impl FnMut(usize),
     ) -> Result<u64, Expired> {
+        // ASCII folds to ASCII, so a literal that is not need not be sought there.
+        let is_beyond_ascii = self.literal().is_some_and(|literal| !literal.needle().is_ascii());
+        let beyond_ascii = is_beyond_ascii.then(|| unit.beyond_ascii(values));
+        let values = beyond_ascii.as_ref().unwrap_or(values);
         let mut bytes = 0;
         if let Form::Regex(regex) = &self.form {
-            regex.scan(unit, values, clock, &mut found)?;
+            regex.scan(unit, values, room, clock, &mut found)?;
         }
-        for run in unit.runs(self.spelling, values.clone()) {
+        for run in unit.runs(self.spelling, values, room) {
             bytes += run.bytes().len() as u64;
             let found = |place| found(run.number(place));
             match &self.form {

@@ -1,20 +1,26 @@
 //! What the index of grams of one segment says about a query: which units may hold a match of each pattern, and so which blocks
 //! may hold a document.
 //!
+//! Grams that say most are looked up first, as far as their bytes tell, until no unit is left or further grams stop ruling units out.
+//!
 //! A match lies within one value and a value within one unit, so all that a match requires is in one unit. A unit that is ruled out
 //! has no match; one that is not may have none either.
 
 use std::ops::Range;
 
 use grepzilla_storage::ReadError;
-use grepzilla_storage::segment::{Segment, UnitSet, grams_of};
+use grepzilla_storage::segment::{GramKey, Segment, UnitSet, grams_of};
 
 use crate::CompiledQuery;
 use crate::compiled::{Condition, Known, Test};
+use crate::rarity;
 use crate::required::Required;
 
 /// The most grams of one text that are looked up.
 const GRAMS_MAX: usize = 64;
+
+/// After so many grams that rule no unit out, others will hardly do.
+const FRUITLESS_MAX: usize = 8;
 
 /// The index's answer for one segment.
 #[derive(Debug)]
@@ -102,21 +108,37 @@ impl LookUp<'_> {
         }
     }
 
-    /// The units that have all grams of a text, those that say most first.
+    /// The units that have the grams of a text.
     fn text(&mut self, text: &[u8]) -> Result<Option<UnitSet>, ReadError> {
-        let mut keys = Vec::new();
-        grams_of(text, &mut keys);
-        let step = keys.len().div_ceil(GRAMS_MAX).max(1);
         let mut units: Option<UnitSet> = None;
-        for key in keys.into_iter().step_by(step) {
-            if units.as_ref().is_some_and(UnitSet::is_empty) {
+        let (mut left, mut fruitless) = (usize::MAX, 0);
+        for key in rarest_first(text).into_iter().take(GRAMS_MAX) {
+            if left == 0 || fruitless == FRUITLESS_MAX {
                 break;
             }
             self.grams += 1;
             units = both(units, Some(self.segment.grams(key)?));
+            let before = std::mem::replace(&mut left, units.as_ref().map_or(0, UnitSet::len));
+            fruitless = if left == before { fruitless + 1 } else { 0 };
         }
         Ok(units)
     }
+}
+
+/// The keys that say most about a text, the rarest first.
+fn rarest_first(text: &[u8]) -> Vec<GramKey> {
+    let tells = |window: &[u8]| window.iter().map(|byte| rarity::bits([*byte])).sum::<f32>();
+    let mut windows: Vec<&[u8]> = text.windows(4).chain(text.windows(3)).collect();
+    windows.sort_by(|one, other| tells(other).total_cmp(&tells(one)));
+    let mut keys = Vec::new();
+    if windows.is_empty() {
+        grams_of(text, &mut keys);
+    }
+    keys.extend(windows.into_iter().map(|window| match window {
+        [first, second, third] => GramKey::three([*first, *second, *third]),
+        window => GramKey::four(window.try_into().expect("windows of three or four")),
+    }));
+    keys
 }
 
 fn both(one: Option<UnitSet>, other: Option<UnitSet>) -> Option<UnitSet> {

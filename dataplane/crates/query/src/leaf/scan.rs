@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use grepzilla_storage::View;
-use grepzilla_storage::block::{Block, Stamp};
+use grepzilla_storage::block::{Block, FoldRoom, Stamp};
 use grepzilla_storage::hot::OpenTail;
 
 use super::aggregate::Aggregates;
@@ -77,6 +77,7 @@ impl<'a> Visit<'a> {
 pub(super) struct Scan<'a> {
     visit: &'a Visit<'a>,
     clock: Clock,
+    room: FoldRoom,
     pub(super) page: Page,
     pub(super) total: u64,
     pub(super) aggregates: Aggregates,
@@ -90,6 +91,7 @@ impl<'a> Scan<'a> {
         Scan {
             visit,
             clock: Clock::new(visit.request.deadline),
+            room: FoldRoom::default(),
             page: Page::new(visit.request.size),
             total: 0,
             aggregates: Aggregates::new(&visit.request.aggregations),
@@ -175,7 +177,7 @@ impl<'a> Scan<'a> {
             let first_unit = segments[place.segment].units_of(place.block).start;
             Candidates { plan, first_unit }
         });
-        let mut evaluation = Evaluation::new(request.query, block, candidates, &self.clock);
+        let mut evaluation = Evaluation::new(request.query, block, candidates, &self.clock, &mut self.room);
         let documents = evaluation.documents();
         self.metrics.bytes_read += evaluation.bytes_read();
         let mut documents = documents?;

@@ -1,7 +1,7 @@
 //! Which documents of a sealed block a query asks for: sets of documents, combined as the tree says.
 
 use grepzilla_storage::ReadError;
-use grepzilla_storage::block::{Block, ColumnNo, Spelling, UnitValues};
+use grepzilla_storage::block::{Block, ColumnNo, FoldRoom, UnitValues};
 
 use super::plan::Plan;
 use super::stop::Stop;
@@ -18,6 +18,7 @@ pub(super) struct Evaluation<'a> {
     query: &'a CompiledQuery,
     block: &'a Block,
     clock: &'a Clock,
+    room: &'a mut FoldRoom,
     candidates: Option<Candidates<'a>>,
     bytes_read: u64,
 }
@@ -37,8 +38,9 @@ impl<'a> Evaluation<'a> {
         block: &'a Block,
         candidates: Option<Candidates<'a>>,
         clock: &'a Clock,
+        room: &'a mut FoldRoom,
     ) -> Evaluation<'a> {
-        Evaluation { query, block, clock, candidates, bytes_read: 0 }
+        Evaluation { query, block, clock, room, candidates, bytes_read: 0 }
     }
 
     /// Bytes of values that were searched.
@@ -104,7 +106,7 @@ impl<'a> Evaluation<'a> {
         for (number, which) in self.units(field)?.into_iter().filter(|(number, _)| is_candidate(*number)) {
             let unit = block.unit(number)?;
             values.clear();
-            self.bytes_read += matcher.scan(&unit, &which, self.clock, |value| values.push(value as u32))?;
+            self.bytes_read += matcher.scan(&unit, &which, self.room, self.clock, |value| values.push(value as u32))?;
             block.documents_with(number, &values, &mut |word, bits| documents.insert_word(word, bits))?;
         }
         Ok(documents)
@@ -141,7 +143,7 @@ impl<'a> Evaluation<'a> {
         let (columns, mut values) = (block.columns()?, Vec::new());
         let number = columns.unit_of(column);
         let unit = block.unit(number)?;
-        for run in unit.runs(Spelling::Written, columns.values_of(column)) {
+        for run in unit.written_runs(&columns.values_of(column)) {
             self.bytes_read += run.bytes().len() as u64;
             for place in 0..run.value_count() {
                 self.clock.tick()?;

@@ -16,7 +16,7 @@ mod window;
 
 use std::ops::Range;
 
-use grepzilla_storage::block::{Spelling, Unit, UnitValues, ValueRun};
+use grepzilla_storage::block::{FoldRoom, Spelling, Unit, UnitValues, ValueRun};
 use regex_automata::Input;
 use regex_automata::meta;
 use regex_syntax::hir::Hir;
@@ -60,14 +60,15 @@ impl Regex {
         &self,
         unit: &Unit,
         values: &UnitValues,
+        room: &mut FoldRoom,
         clock: &Clock,
         mut found: impl FnMut(usize),
     ) -> Result<(), Expired> {
         let mut folded = match &self.filter {
-            Some(Filter::Texts(_)) => Some(unit.runs(Spelling::Folded, values.clone())),
+            Some(Filter::Texts(_)) => Some(unit.runs(Spelling::Folded, values, room)),
             Some(Filter::Window(_)) | None => None,
         };
-        for written in unit.runs(Spelling::Written, values.clone()) {
+        for written in unit.written_runs(values) {
             let folded = folded.as_mut().and_then(Iterator::next);
             let engine = if written.is_ascii() { &self.ascii } else { &self.other };
             let mut found = |place| found(written.number(place));

@@ -57,7 +57,10 @@ fn held(block: &Block) -> Vec<(String, String, usize)> {
         let (unit_no, path) = (columns.unit_of(column), columns.path(column).to_owned());
         assert_eq!(columns.find(&path), Some(column));
         let unit = block.unit(unit_no).expect("in memory");
-        let values = |spelling| unit.runs(spelling, columns.values_of(column)).flat_map(numbered).collect::<Vec<_>>();
+        let values = |spelling| {
+            let mut room = FoldRoom::default();
+            unit.runs(spelling, &columns.values_of(column), &mut room).flat_map(numbered).collect::<Vec<_>>()
+        };
         let written = values(Spelling::Written);
         let folded = written.iter().map(|(number, value)| (*number, fold(value).into_owned())).collect::<Vec<_>>();
         assert_eq!(values(Spelling::Folded), folded);
@@ -291,10 +294,9 @@ fn big_columns_have_units_of_their_own() {
 fn values_stand_by_group_and_column_in_order_of_appearance() {
     let all = block(UnitLayout::One, &[r#"{"b":"B","a":"ż"}"#, r#"{"b":"A","a":"Ż"}"#, r#"{"a":"a","b":"b"}"#]);
     let unit = all.unit(0).expect("in memory");
-    let values: Vec<_> =
-        unit.runs(Spelling::Written, UnitValues::All).flat_map(numbered).map(|(_, value)| value).collect();
+    let values: Vec<_> = unit.written_runs(&UnitValues::All).flat_map(numbered).map(|(_, value)| value).collect();
     assert_eq!(values, ["B", "A", "a", "b", "ż", "Ż"]);
-    let ascii: Vec<bool> = unit.runs(Spelling::Written, UnitValues::All).map(|run| run.is_ascii()).collect();
+    let ascii: Vec<bool> = unit.written_runs(&UnitValues::All).map(|run| run.is_ascii()).collect();
     assert_eq!(ascii, [true, true, false]);
 }
 

@@ -11,7 +11,8 @@
 //! ```
 //!
 //! So a search of the text as written reads the first buffer, one of the folded text reads groups 1 and 2 of the first and
-//! the foldings of 0 and 3, and nothing is kept twice. ASCII stands apart because regular expressions have a faster twin for it, and
+//! the foldings of 0 and 3, and nothing is kept twice. Folding ASCII is so fast that units of segments, which share a cache, do not even
+//! keep group 0: a search makes it in a [`FoldRoom`]. ASCII stands apart because regular expressions have a faster twin for it, and
 //! because its foldings have the lengths of what is written.
 
 mod folded;
@@ -24,6 +25,10 @@ use super::Malformed;
 use folded::Folded;
 
 pub use run::ValueRun;
+
+/// Room for folded values, used for one unit after the other.
+#[derive(Debug, Default)]
+pub struct FoldRoom(Vec<u8>);
 
 /// How the values of a search are spelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,12 +72,16 @@ pub struct Unit {
     ends: Box<[u32]>,
     /// The number of the first value of each group, and of all values.
     group_starts: [u32; GROUPS + 1],
+    /// The folding of group 0, if it is kept, made when it is first asked for: in the places of what is written, because folding ASCII
+    /// is lower case.
+    folded_ascii: Option<OnceLock<Box<[u8]>>>,
+    /// The folding of group 3.
     folded: OnceLock<Folded>,
 }
 
 impl Unit {
     /// From the values as written, by group, each followed by 0xFF, and the number of values of each group. Checked: the numbers, ASCII and
-    /// UTF-8; believed: which values folding changes.
+    /// UTF-8; believed: which values folding changes. It does not keep the folding of ASCII.
     pub fn from_parts(written: Vec<u8>, group_len: [u32; GROUPS]) -> Result<Unit, Malformed> {
         let check = |holds, expected| Malformed::unless(holds, "a unit", expected);
         check(u32::try_from(written.len()).is_ok(), "less than 4 GiB")?;
@@ -82,28 +91,59 @@ impl Unit {
         let mut ends = Vec::with_capacity(total as usize);
         ends.extend(memchr::memchr_iter(0xFF, &written).map(|end| end as u32));
         check(total == ends.len() as u64, "as many values as it says")?;
-        let unit = Unit::from_ends(written, ends, group_len);
+        let unit = Unit { folded_ascii: None, ..Unit::from_ends(written, ends, group_len) };
         unit.check_text()?;
         Ok(unit)
     }
 
-    /// The same from values that are known to be right.
+    /// The same from values that are known to be right. It keeps all foldings.
     pub(super) fn from_ends(written: Vec<u8>, ends: Vec<u32>, group_len: [u32; GROUPS]) -> Unit {
         let mut group_starts = [0; GROUPS + 1];
         for (group, len) in group_len.iter().enumerate() {
             group_starts[group + 1] = group_starts[group] + len;
         }
-        Unit { written: written.into(), ends: ends.into(), group_starts, folded: OnceLock::new() }
+        Unit {
+            written: written.into(),
+            ends: ends.into(),
+            group_starts,
+            folded_ascii: Some(OnceLock::new()),
+            folded: OnceLock::new(),
+        }
     }
 
     /// The values that are asked for, in one spelling; empty runs are left out. Numbers ascend from run to run.
-    pub fn runs(&self, spelling: Spelling, values: UnitValues) -> impl Iterator<Item = ValueRun<'_>> {
-        let numbers = match values {
-            UnitValues::All => std::array::from_fn(|group| self.group(group)),
-            UnitValues::Column(numbers) => numbers.map(|range| range.start as usize..range.end as usize),
+    pub fn runs<'a>(
+        &'a self,
+        spelling: Spelling,
+        values: &UnitValues,
+        room: &'a mut FoldRoom,
+    ) -> impl Iterator<Item = ValueRun<'a>> + use<'a> {
+        let numbers = self.numbers(values);
+        let of_ascii = match spelling {
+            Spelling::Folded if !numbers[0].is_empty() => Some(self.folded_ascii(numbers[0].clone(), room)),
+            _ => None,
         };
         let runs = numbers.into_iter().enumerate().filter(|(_, numbers)| !numbers.is_empty());
-        runs.map(move |(group, numbers)| self.run(group, numbers, spelling))
+        runs.map(move |(group, numbers)| match (spelling, group, of_ascii) {
+            (Spelling::Folded, 0, Some(bytes)) => {
+                ValueRun::new(bytes, &self.ends[numbers.clone()], self.start(numbers.start), numbers.start, true)
+            }
+            (Spelling::Folded, 3, _) => self.folded_run(numbers),
+            _ => self.written_run(group, numbers),
+        })
+    }
+
+    /// The same of the values as written.
+    pub fn written_runs<'a>(&'a self, values: &UnitValues) -> impl Iterator<Item = ValueRun<'a>> + use<'a> {
+        let runs = self.numbers(values).into_iter().enumerate().filter(|(_, numbers)| !numbers.is_empty());
+        runs.map(move |(group, numbers)| self.written_run(group, numbers))
+    }
+
+    /// Those of the values that are not ASCII as written.
+    pub fn beyond_ascii(&self, values: &UnitValues) -> UnitValues {
+        let numbers = self.numbers(values).map(|range| range.start as u32..range.end as u32);
+        let [_, _, same, differing] = numbers;
+        UnitValues::Column([0..0, 0..0, same, differing])
     }
 
     /// The number of values.
@@ -133,7 +173,8 @@ impl Unit {
             let numbers = self.group(group);
             self.start(numbers.end) - self.start(numbers.start)
         };
-        let foldings = of_group(0) + of_group(3) + self.group(3).len() * size_of::<u32>();
+        let ascii = if self.folded_ascii.is_some() { of_group(0) } else { 0 };
+        let foldings = ascii + of_group(3) + self.group(3).len() * size_of::<u32>();
         size_of::<Unit>() + self.written.len() + size_of_val(&*self.ends) + foldings
     }
 
@@ -147,30 +188,50 @@ impl Unit {
         if number == 0 { 0 } else { self.ends[number - 1] as usize + 1 }
     }
 
-    /// The run of a range of values of one group.
-    fn run(&self, group: usize, numbers: Range<usize>, spelling: Spelling) -> ValueRun<'_> {
-        let (first_number, is_ascii) = (numbers.start, GROUP_IS_ASCII[group]);
-        let from_written = |bytes| {
-            let base = self.start(numbers.start);
-            ValueRun::new(bytes, &self.ends[numbers.clone()], base, first_number, is_ascii)
-        };
-        match (spelling, group) {
-            (Spelling::Folded, 0) => from_written(&self.folded().ascii),
-            (Spelling::Folded, 3) => {
-                let (skipped, folded) = (self.group(3).start, self.folded());
-                let numbers = numbers.start - skipped..numbers.end - skipped;
-                let base = if numbers.start == 0 { 0 } else { folded.other_ends[numbers.start - 1] as usize + 1 };
-                ValueRun::new(&folded.other, &folded.other_ends[numbers], base, first_number, is_ascii)
-            }
-            _ => from_written(&self.written),
+    /// By group the numbers of values.
+    fn numbers(&self, values: &UnitValues) -> [Range<usize>; GROUPS] {
+        match values {
+            UnitValues::All => std::array::from_fn(|group| self.group(group)),
+            UnitValues::Column(numbers) => numbers.each_ref().map(|range| range.start as usize..range.end as usize),
         }
     }
 
-    fn folded(&self) -> &Folded {
-        self.folded.get_or_init(|| {
-            let ascii = &self.written[..self.start(self.group(0).end)];
-            Folded::new(ascii, self.group(3).map(|number| self.value(number as u32)))
-        })
+    /// Where the values of a range, which is not empty, stand.
+    fn place_of(&self, numbers: &Range<usize>) -> Range<usize> {
+        self.start(numbers.start)..self.start(numbers.end)
+    }
+
+    /// The run of a range of values of one group.
+    fn written_run(&self, group: usize, numbers: Range<usize>) -> ValueRun<'_> {
+        let place = self.place_of(&numbers);
+        let (bytes, first_number) = (&self.written[place.clone()], numbers.start);
+        ValueRun::new(bytes, &self.ends[numbers], place.start, first_number, GROUP_IS_ASCII[group])
+    }
+
+    /// The folding of a range of group 0.
+    fn folded_ascii<'a>(&'a self, numbers: Range<usize>, room: &'a mut FoldRoom) -> &'a [u8] {
+        let place = self.place_of(&numbers);
+        match &self.folded_ascii {
+            Some(kept) => {
+                &kept.get_or_init(|| self.written[..self.start(self.group(0).end)].to_ascii_lowercase().into())[place]
+            }
+            None => {
+                room.0.clear();
+                room.0.extend(self.written[place].iter().map(u8::to_ascii_lowercase));
+                &room.0
+            }
+        }
+    }
+
+    /// The folded run of a range of group 3.
+    fn folded_run(&self, numbers: Range<usize>) -> ValueRun<'_> {
+        let group = self.group(3);
+        let folded = self.folded.get_or_init(|| Folded::new(group.clone().map(|number| self.value(number as u32))));
+        let first_number = numbers.start;
+        let numbers = numbers.start - group.start..numbers.end - group.start;
+        let start = if numbers.start == 0 { 0 } else { folded.ends[numbers.start - 1] as usize + 1 };
+        let bytes = &folded.text[start..folded.ends[numbers.end - 1] as usize + 1];
+        ValueRun::new(bytes, &folded.ends[numbers], start, first_number, false)
     }
 
     fn check_text(&self) -> Result<(), Malformed> {

@@ -28,18 +28,20 @@ impl SegmentBlock {
         Ok((placed, self.shared.payload(Section::Frames, &placed)?))
     }
 
-    /// Keeps what `decode` makes of a frame.
-    fn cached(
+    /// Keeps what `decode` makes of a frame; it is given what `needed` reads, which takes time only if the frame is not kept yet.
+    fn cached<T>(
         &self,
         kind: PartKind,
         unit: usize,
         frame: usize,
-        decode: impl FnOnce(Vec<u8>) -> Result<Cached, NoPart>,
+        needed: impl FnOnce() -> Result<T, ReadError>,
+        decode: impl FnOnce(Vec<u8>, T) -> Result<Cached, NoPart>,
     ) -> Result<Cached, ReadError> {
         let key = CacheKey { owner: self.shared.owner, kind, number: self.number as u32, unit: unit as u32 };
         self.shared.cache.get_or_read(key, || {
+            let needed = needed()?;
             let (placed, payload) = self.read(frame)?;
-            decode(payload).map_err(|no_part| self.shared.no_part(Section::Frames, &placed, no_part))
+            decode(payload, needed).map_err(|no_part| self.shared.no_part(Section::Frames, &placed, no_part))
         })
     }
 
@@ -60,35 +62,36 @@ impl SegmentBlock {
 
 impl BlockParts for SegmentBlock {
     fn unit(&self, unit: usize) -> Result<Arc<Unit>, ReadError> {
-        let columns = self.columns()?;
-        let decode = |payload| Ok(Cached::Unit(Arc::new(part::decode_unit(payload, &columns, unit)?)));
-        let cached = self.cached(PartKind::Unit, unit, FixedFrame::COUNT + unit, decode)?;
+        let decode =
+            |payload, columns: Arc<Columns>| Ok(Cached::Unit(Arc::new(part::decode_unit(payload, &columns, unit)?)));
+        let cached = self.cached(PartKind::Unit, unit, FixedFrame::COUNT + unit, || self.columns(), decode)?;
         let Cached::Unit(unit) = cached else { unreachable!("a unit was kept under this key") };
         Ok(unit)
     }
 
     fn columns(&self) -> Result<Arc<Columns>, ReadError> {
-        let shapes = self.shapes()?;
         let unit_count = self.shared.table.blocks[self.number].facts.unit_count;
-        let decode =
-            |payload: Vec<u8>| Ok(Cached::Columns(Arc::new(part::decode_columns(&payload, shapes, unit_count)?)));
-        let cached = self.cached(PartKind::Columns, 0, FixedFrame::Columns as usize, decode)?;
+        let decode = |payload: Vec<u8>, shapes| {
+            Ok(Cached::Columns(Arc::new(part::decode_columns(&payload, shapes, unit_count)?)))
+        };
+        let cached = self.cached(PartKind::Columns, 0, FixedFrame::Columns as usize, || self.shapes(), decode)?;
         let Cached::Columns(columns) = cached else { unreachable!("columns were kept under this key") };
         Ok(columns)
     }
 
     fn codes(&self) -> Result<Arc<Codes>, ReadError> {
-        let columns = self.columns()?;
-        let decode = |payload: Vec<u8>| Ok(Cached::Codes(Arc::new(part::decode_codes(&payload, &columns)?)));
-        let cached = self.cached(PartKind::Codes, 0, FixedFrame::Codes as usize, decode)?;
+        let decode = |payload: Vec<u8>, columns: Arc<Columns>| {
+            Ok(Cached::Codes(Arc::new(part::decode_codes(&payload, &columns)?)))
+        };
+        let cached = self.cached(PartKind::Codes, 0, FixedFrame::Codes as usize, || self.columns(), decode)?;
         let Cached::Codes(codes) = cached else { unreachable!("codes were kept under this key") };
         self.check_documents(codes.document_count(), FixedFrame::Codes)?;
         Ok(codes)
     }
 
     fn stamps(&self) -> Result<Arc<Stamps>, ReadError> {
-        let decode = |payload: Vec<u8>| Ok(Cached::Stamps(Arc::new(part::decode_stamps(&payload)?)));
-        let cached = self.cached(PartKind::Stamps, 0, FixedFrame::Stamps as usize, decode)?;
+        let decode = |payload: Vec<u8>, ()| Ok(Cached::Stamps(Arc::new(part::decode_stamps(&payload)?)));
+        let cached = self.cached(PartKind::Stamps, 0, FixedFrame::Stamps as usize, || Ok(()), decode)?;
         let Cached::Stamps(stamps) = cached else { unreachable!("stamps were kept under this key") };
         self.check_documents(stamps.document_count(), FixedFrame::Stamps)?;
         Ok(stamps)

@@ -8,6 +8,8 @@
 
 use regex_syntax::hir::{Class, Hir, HirKind, Repetition};
 
+use crate::rarity;
+
 /// The most places of a window: each has a bit.
 const PLACES_MAX: usize = 32;
 
@@ -191,19 +193,8 @@ fn bits_of(places: &[Place]) -> f32 {
     places.iter().map(|place| bits(*place)).sum()
 }
 
-/// How much it tells that a byte of text is one of these, by how often bytes stand in logs.
 fn bits(place: Place) -> f32 {
-    let share = |byte: u8| match byte {
-        b'a'..=b'z' => 0.025,
-        b'0'..=b'9' => 0.02,
-        b' ' => 0.06,
-        b'A'..=b'Z' => 0.006,
-        b'-' | b'_' | b'.' | b'/' | b'\\' | b':' | b'"' => 0.012,
-        _ => 0.002,
-    };
-    let shares = (0..128).filter(|byte| place & (1 << byte) != 0).map(share).sum::<f32>();
-    // A place where nothing may stand tells everything.
-    -shares.clamp(f32::MIN_POSITIVE, 1.0).log2()
+    rarity::bits((0..128).filter(|byte| place & (1 << byte) != 0))
 }
 
 #[cfg(test)]

@@ -91,9 +91,11 @@ impl CodeList<'_> {
             }
             _ if is_range => self.words_where(|code| code.wrapping_sub(first) <= last - first, visit),
             _ => {
-                let mut is_wanted = vec![false; (last - first) as usize + 1];
+                // The last entry is for all codes that are not between first and last.
+                let end = (last - first) as usize + 1;
+                let mut is_wanted = vec![false; end + 1];
                 codes.iter().for_each(|code| is_wanted[(code - first) as usize] = true);
-                self.words_where(|code| is_wanted.get(code.wrapping_sub(first) as usize) == Some(&true), visit);
+                self.words_where(|code| is_wanted[end.min(code.wrapping_sub(first) as usize)], visit);
             }
         }
     }
@@ -102,7 +104,7 @@ impl CodeList<'_> {
     fn words_where(&self, is_wanted: impl Fn(u32) -> bool, mut visit: impl FnMut(usize, u64)) {
         fn each<T: Copy>(codes: &[T], is_wanted: impl Fn(T) -> bool, visit: &mut impl FnMut(usize, u64)) {
             for (word, codes) in codes.chunks(64).enumerate() {
-                let bits = (0..).zip(codes).fold(0, |bits, (bit, code)| bits | u64::from(is_wanted(*code)) << bit);
+                let bits = codes.iter().rev().fold(0, |bits, code| bits << 1 | u64::from(is_wanted(*code)));
                 if bits != 0 {
                     visit(word, bits);
                 }

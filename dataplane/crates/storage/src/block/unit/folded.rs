@@ -1,30 +1,26 @@
-//! The foldings of a unit's values that differ from what is written.
+//! The foldings of the values of a unit that are not ASCII and that folding changes.
 
 use grepzilla_model::fold::fold_into;
 
 /// Foldings, each followed by 0xFF.
 #[derive(Debug)]
 pub(super) struct Folded {
-    /// Of group 0: in the places of what is written, because folding ASCII is lower case.
-    pub(super) ascii: Box<[u8]>,
-    /// Of group 3.
-    pub(super) other: Box<[u8]>,
-    /// Where the 0xFF of each of those stands.
-    pub(super) other_ends: Box<[u32]>,
+    pub(super) text: Box<[u8]>,
+    /// Where the 0xFF of each stands.
+    pub(super) ends: Box<[u32]>,
 }
 
 impl Folded {
-    /// Of the values of group 0 as written, each followed by 0xFF, which has no lower case; and of the values of group 3.
-    pub(super) fn new<'a>(ascii: &[u8], other: impl ExactSizeIterator<Item = &'a [u8]>) -> Folded {
-        let mut ends = Vec::with_capacity(other.len());
+    pub(super) fn new<'a>(values: impl ExactSizeIterator<Item = &'a [u8]>) -> Folded {
+        let mut ends = Vec::with_capacity(values.len());
         let (mut text, mut folding) = (Vec::new(), String::new());
-        for value in other {
+        for value in values {
             folding.clear();
             fold_into(std::str::from_utf8(value).expect("a unit holds text"), &mut folding);
             text.extend_from_slice(folding.as_bytes());
             ends.push(u32::try_from(text.len()).expect("a unit is far smaller than 4 GiB"));
             text.push(0xFF);
         }
-        Folded { ascii: ascii.to_ascii_lowercase().into(), other: text.into(), other_ends: ends.into() }
+        Folded { text: text.into(), ends: ends.into() }
     }
 }

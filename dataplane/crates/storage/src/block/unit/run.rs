@@ -13,16 +13,15 @@ pub struct ValueRun<'a> {
 }
 
 impl<'a> ValueRun<'a> {
-    /// The values of `buffer` that begin at `base` and whose 0xFF stand at `ends`.
+    /// Values, each followed by 0xFF; these stand at `ends`, which count from `base` bytes before the first value.
     pub(super) fn new(
-        buffer: &'a [u8],
+        bytes: &'a [u8],
         ends: &'a [u32],
         base: usize,
         first_number: usize,
         is_ascii: bool,
     ) -> ValueRun<'a> {
-        let end = ends.last().map_or(base, |end| *end as usize + 1);
-        ValueRun { bytes: &buffer[base..end], ends, base, first_number, is_ascii }
+        ValueRun { bytes, ends, base, first_number, is_ascii }
     }
 
     /// The values, each followed by 0xFF.

@@ -10,7 +10,7 @@ fn buffer(values: &[&str]) -> Vec<u8> {
 
 fn values(unit: &Unit, spelling: Spelling, values: UnitValues) -> Vec<(usize, String)> {
     let mut found = Vec::new();
-    for run in unit.runs(spelling, values) {
+    for run in unit.runs(spelling, &values, &mut FoldRoom::default()) {
         for place in 0..run.value_count() {
             let range = run.range(place);
             assert_eq!(run.bytes()[range.end], 0xFF);

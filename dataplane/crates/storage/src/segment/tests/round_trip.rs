@@ -8,7 +8,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use super::fixtures::{DIR, Document, OPTIONS, expected, identity, key, open, path, random_blocks, words, write};
-use crate::block::{Block, BlockBuilder, Spelling, UnitLayout, UnitValues};
+use crate::block::{Block, BlockBuilder, FoldRoom, Spelling, UnitLayout, UnitValues};
 use crate::cache::BlockCache;
 use crate::disk::twin::Machine;
 use crate::segment::{FoundId, Segment, SegmentWriter, UnitSet, grams_of};
@@ -77,7 +77,7 @@ fn large_columns_have_units_of_their_own_and_every_value_is_in_one() {
             let columns = block.columns().expect("readable");
             let column = columns.find(path).expect("it is there");
             let unit = block.unit(columns.unit_of(column)).expect("readable");
-            let runs = unit.runs(Spelling::Written, columns.values_of(column));
+            let runs = unit.written_runs(&columns.values_of(column));
             runs.flat_map(|run| run.bytes().to_vec()).collect::<Vec<u8>>()
         };
         for column in super::super::part::column_numbers(&columns) {
@@ -114,7 +114,7 @@ fn a_unit_that_holds_a_needle_is_among_those_that_have_its_grams() {
         for number in 0..segment.unit_count() {
             let (block, unit) = segment.block_of(number);
             let unit = segment.blocks()[block].unit(unit).expect("readable");
-            let holds = unit.runs(Spelling::Folded, UnitValues::All).any(|run| {
+            let holds = unit.runs(Spelling::Folded, &UnitValues::All, &mut FoldRoom::default()).any(|run| {
                 let values = run.bytes().split(|byte| *byte == 0xFF);
                 values.map(String::from_utf8_lossy).any(|value| value.contains(&needle))
             });

@@ -8,7 +8,7 @@ use grepzilla_model::fold::fold_into;
 use super::Grams;
 use super::renumber::Numbers;
 use crate::ReadError;
-use crate::block::{Block, Codes, Column, ColumnNo, Columns, GROUPS, PathNo, Spelling, Unit, UnitValues};
+use crate::block::{Block, Codes, Column, ColumnNo, Columns, GROUPS, PathNo, Unit, UnitValues};
 use crate::disk::WriteError;
 use crate::segment::part::column_numbers;
 
@@ -29,7 +29,7 @@ impl UnitPlan {
     pub(super) fn new(block: &Block, columns: &Columns, own_unit_bytes: usize) -> Result<UnitPlan, ReadError> {
         let own = (0..block.unit_count()).map(|unit| block.unit(unit)).collect::<Result<Vec<_>, ReadError>>()?;
         let value_bytes = |column: ColumnNo| {
-            let runs = own[columns.unit_of(column)].runs(Spelling::Written, columns.values_of(column));
+            let runs = own[columns.unit_of(column)].written_runs(&columns.values_of(column));
             runs.map(|run| run.bytes().len()).sum::<usize>()
         };
         let (large, small): (Vec<ColumnNo>, Vec<ColumnNo>) =
@@ -66,7 +66,7 @@ impl UnitPlan {
                 let mut of_group: [Range<u32>; GROUPS] = std::array::from_fn(|_| 0..0);
                 of_group[group] = numbers[group].clone();
                 let own = &self.own[columns.unit_of(*column)];
-                for run in own.runs(Spelling::Written, UnitValues::Column(of_group)) {
+                for run in own.written_runs(&UnitValues::Column(of_group)) {
                     gathered.written.extend_from_slice(run.bytes());
                 }
             }
