@@ -6,7 +6,7 @@ use grepzilla_api::document::DeleteResponse;
 use grepzilla_api::ingest::TokenPart;
 use grepzilla_api::peer::AppendAnswer;
 use grepzilla_model::routing::bucket_of_id;
-use grepzilla_model::{Batch, BodyHash, Bucket, KeyHash, Record, RecordKind, TimeNs};
+use grepzilla_model::{Batch, BodyHash, Bucket, KeyHash, Record, RecordKind, SharedText, TimeNs};
 
 use crate::document::Asked;
 use crate::document::address::Address;
@@ -36,7 +36,7 @@ fn tombstone(address: &Address, bucket: Bucket) -> Batch {
         index: address.index.clone(),
         id: Some(address.id.clone()),
         time: received,
-        source: [].into(),
+        source: SharedText::default(),
     };
     Batch { key: KeyHash::default(), body: BodyHash::default(), received, records: vec![record] }
 }

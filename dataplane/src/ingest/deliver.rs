@@ -164,7 +164,7 @@ mod tests {
             index: IndexName::default(),
             id: None,
             time: TimeNs(0),
-            source: vec![b'x'; source_bytes].into(),
+            source: "x".repeat(source_bytes).into(),
         };
         let (key, body) = (KeyHash::default(), BodyHash::default());
         let batch = Batch { key, body, received: TimeNs(0), records: vec![record] };

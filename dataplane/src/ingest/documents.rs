@@ -2,12 +2,10 @@
 //!
 //! Large bodies are read on threads that may be busy, as many at once as there are processors.
 
-use std::borrow::Cow;
-
 use grepzilla_api::ingest::{DocumentError, IngestResponse};
 use grepzilla_model::document::body::{self, BodyError};
 use grepzilla_model::document::{Amended, Document, DocumentRules, Refusal};
-use grepzilla_model::{BodyHash, IndexName, KeyHash};
+use grepzilla_model::{BodyHash, IndexName, KeyHash, SharedText};
 use http::StatusCode;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -30,7 +28,7 @@ pub(super) struct Prepared {
     pub(super) documents: Vec<(usize, Document)>,
     /// The others.
     pub(super) refused: Refused,
-    /// Of the whole body as it was sent, decompressed.
+    /// Of the whole body, decompressed and as text; nothing without a key.
     pub(super) body_hash: BodyHash,
     /// The Idempotency-Key, from the header or the body.
     pub(super) key: Option<String>,
@@ -69,19 +67,21 @@ impl Refused {
 /// Reads a body. Its documents hold its share of the room for bodies as long as the caller keeps it.
 pub(super) async fn prepare(
     app: &App,
-    body: DecodedBody,
+    mut body: DecodedBody,
     parameters: &Parameters,
 ) -> Result<(Prepared, BodyShare), Failure> {
     let rules = app.indexes.of(&parameters.index).rules.clone();
     let key = parameters.key.clone();
     if body.bytes.len() <= SMALL_BODY_BYTES {
-        return Ok((read(&body.bytes, key, &rules)?, body.into_share()));
+        let bytes = std::mem::take(&mut body.bytes);
+        return Ok((read(bytes, key, &rules)?, body.into_share()));
     }
     let permit = app.parsers.clone().acquire_owned().await.expect("nobody closes the semaphore");
     let span = Span::current();
     let work = move || {
         let _permit = permit;
-        let prepared = span.in_scope(|| read(&body.bytes, key, &rules))?;
+        let bytes = std::mem::take(&mut body.bytes);
+        let prepared = span.in_scope(|| read(bytes, key, &rules))?;
         Ok((prepared, body.into_share()))
     };
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
@@ -90,8 +90,9 @@ pub(super) async fn prepare(
     })
 }
 
-pub(super) fn read(bytes: &[u8], key: Option<String>, rules: &DocumentRules) -> Result<Prepared, Failure> {
-    let (text, invalid) = to_utf8(bytes);
+pub(super) fn read(bytes: Vec<u8>, key: Option<String>, rules: &DocumentRules) -> Result<Prepared, Failure> {
+    let body_bytes = bytes.len();
+    let (text, invalid) = to_text(bytes);
     let taken = body::records(&text).map_err(|error| of_body(&error))?;
     if taken.records.len() > DOCUMENTS_MAX {
         let message =
@@ -104,8 +105,8 @@ pub(super) fn read(bytes: &[u8], key: Option<String>, rules: &DocumentRules) -> 
         (Vec::with_capacity(taken.records.len()), Refused::default(), invalid);
     let mut amended = Amended::default();
     for (position, range) in taken.records.into_iter().enumerate() {
-        let record = text[range].as_bytes();
-        match rules.read(record) {
+        let record = text.part(range);
+        match rules.check(&record) {
             Ok((document, changed)) => {
                 amended.add(changed);
                 replaced += document.lone_surrogates();
@@ -114,11 +115,13 @@ pub(super) fn read(bytes: &[u8], key: Option<String>, rules: &DocumentRules) -> 
             Err(error) if taken.form.is_one_json_text() && error.code() == "syntax" => {
                 return Err(unprocessable("malformed_body", format!("document {position}: {error}")));
             }
-            Err(_) => refused.push(entries(position, rules.refusal(record))),
+            Err(_) => refused.push(entries(position, rules.refusal(&record))),
         }
     }
-    let body_hash = BodyHash(first_half(&Sha256::digest(bytes)));
-    Ok(Prepared { documents, refused, body_hash, key, body_bytes: bytes.len(), replaced, amended })
+    // Only a key makes anybody ask whether it is the same body.
+    let body_hash =
+        key.as_ref().map_or(BodyHash::default(), |_| BodyHash(first_half(&Sha256::digest(text.as_bytes()))));
+    Ok(Prepared { documents, refused, body_hash, key, body_bytes, replaced, amended })
 }
 
 /// What the sender of a refused document is told.
@@ -134,13 +137,19 @@ fn entries(index: usize, refusal: Refusal) -> impl Iterator<Item = DocumentError
 }
 
 /// The body as text, and how many sequences of it were not.
-fn to_utf8(bytes: &[u8]) -> (Cow<'_, str>, usize) {
-    let text = String::from_utf8_lossy(bytes);
-    let invalid = match text {
-        Cow::Borrowed(_) => 0,
-        Cow::Owned(_) => bytes.utf8_chunks().filter(|chunk| !chunk.invalid().is_empty()).count(),
-    };
-    (text, invalid)
+fn to_text(mut bytes: Vec<u8>) -> (SharedText, usize) {
+    // Documents keep the body in memory until they are in a block.
+    if bytes.capacity() - bytes.len() > bytes.len() / 4 {
+        bytes.shrink_to_fit();
+    }
+    match String::from_utf8(bytes) {
+        Ok(text) => (text.into(), 0),
+        Err(error) => {
+            let bytes = error.as_bytes();
+            let invalid = bytes.utf8_chunks().filter(|chunk| !chunk.invalid().is_empty()).count();
+            (String::from_utf8_lossy(bytes).into_owned().into(), invalid)
+        }
+    }
 }
 
 fn one_key(header: Option<String>, ingest_id: Option<String>) -> Result<Option<String>, Failure> {
@@ -191,7 +200,7 @@ mod tests {
     }
 
     fn prepared(body: &str) -> Result<Prepared, Failure> {
-        read(body.as_bytes(), None, &rules())
+        read(body.as_bytes().to_vec(), None, &rules())
     }
 
     fn status(body: &str) -> u16 {
@@ -231,7 +240,7 @@ mod tests {
 
     #[test]
     fn bytes_that_are_not_utf_8_are_replaced_and_counted() {
-        let prepared = read(b"{\"a\":\"x\xffy\xc3\"}\n{\"b\":\"\\ud800\"}", None, &rules()).expect("read");
+        let prepared = read(b"{\"a\":\"x\xffy\xc3\"}\n{\"b\":\"\\ud800\"}".to_vec(), None, &rules()).expect("read");
         assert_eq!(prepared.documents[0].1.source(), "{\"a\":\"x\u{fffd}y\u{fffd}\"}");
         assert_eq!(prepared.replaced, 3);
     }
@@ -270,8 +279,8 @@ mod tests {
         let body = "{\"ingest_id\":\"k\",\"records\":[{}]}";
         assert_eq!(prepared(body).expect("read").key.as_deref(), Some("k"));
         let rules = rules();
-        assert!(read(body.as_bytes(), Some("k".to_owned()), &rules).is_ok());
-        assert!(read(body.as_bytes(), Some("l".to_owned()), &rules).is_err());
+        assert!(read(body.into(), Some("k".to_owned()), &rules).is_ok());
+        assert!(read(body.into(), Some("l".to_owned()), &rules).is_err());
         let (one, other) = (IndexName::default(), IndexName::new("other").expect("valid"));
         assert_ne!(hash_of_key(&one, Some("k")), hash_of_key(&one, Some("l")));
         assert_ne!(hash_of_key(&one, Some("k")), hash_of_key(&other, Some("k")));

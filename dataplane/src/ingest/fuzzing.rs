@@ -45,7 +45,7 @@ pub(crate) fn ingest(written: &Written<'_>) {
     };
     let rules = rules(headers);
     check_syntax(&bytes, &rules);
-    match documents::read(&bytes, key, &rules) {
+    match documents::read(bytes, key, &rules) {
         Ok(prepared) => prepared.documents.iter().for_each(|(_, document)| check_document(document, &rules)),
         Err(failure) => expect_refusal(&failure),
     }

@@ -4,11 +4,13 @@
 //! Idempotency-Key, so that a retry meets the same log; without a key, at random among the shards that have a leader.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use grepzilla_model::document::Document;
 use grepzilla_model::routing::{bucket_of_id, bucket_of_key};
 use grepzilla_model::{Bucket, BucketRange, IndexName, Record, RecordKind, Ring, ShardId, TimeNs};
+
+/// A body is let go of when the documents of a shard are a smaller part of it than one in so many.
+const HELD_FACTOR_MAX: usize = 4;
 
 /// What routing depends on.
 #[derive(Debug)]
@@ -29,6 +31,18 @@ pub(super) struct Routed {
     pub(super) records: Vec<Record>,
 }
 
+impl Routed {
+    /// The documents stay in memory until they are in a block, and the body with them. It goes if most of it is of no use here: what
+    /// was refused, and what other shards get.
+    fn let_go_of_body(&mut self) {
+        let bytes: usize = self.records.iter().map(|record| record.source.len()).sum();
+        let held = self.records.iter().map(|record| record.source.held_bytes()).max().unwrap_or(0);
+        if bytes < held / HELD_FACTOR_MAX {
+            self.records.iter_mut().for_each(|record| record.source = record.source.alone());
+        }
+    }
+}
+
 impl Route<'_> {
     /// Divides documents among shards, by shard.
     pub(super) fn divide(
@@ -46,7 +60,9 @@ impl Route<'_> {
             part.positions.push(position);
             part.records.push(self.record(bucket, document));
         }
-        parts.into_values().collect()
+        let mut parts: Vec<Routed> = parts.into_values().collect();
+        parts.iter_mut().for_each(Routed::let_go_of_body);
+        parts
     }
 
     fn record(&self, bucket: Bucket, document: Document) -> Record {
@@ -56,7 +72,7 @@ impl Route<'_> {
             index: self.index.clone(),
             id: document.id().cloned(),
             time: document.time(self.received),
-            source: Arc::from(document.into_source().into_bytes()),
+            source: document.into_source(),
         }
     }
 
@@ -82,7 +98,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use grepzilla_model::document::DocumentLimits;
-    use grepzilla_model::{NodeIndex, RingNode, RingNodeState};
+    use grepzilla_model::{NodeIndex, RingNode, RingNodeState, SharedText};
 
     use super::*;
 
@@ -130,6 +146,19 @@ mod tests {
         assert_eq!(one.len(), 4, "40 ids meet every one of 4 shards");
         let all: BTreeSet<usize> = one.iter().flat_map(|part| part.positions.clone()).collect();
         assert_eq!(all, (0..40).collect());
+    }
+
+    #[test]
+    fn a_body_is_kept_for_its_documents_but_not_for_a_small_part_of_it() {
+        let held = |body: &str| {
+            let body = SharedText::from(body);
+            let document = Document::check(&body.part(0..7), &DocumentLimits::default()).expect("valid");
+            let (ring, index) = (ring(4), IndexName::default());
+            let route = Route { ring: &ring, index: &index, key: None, received: RECEIVED };
+            route.divide(vec![(0, document)], |_| true)[0].records[0].source.held_bytes()
+        };
+        assert_eq!(held("{\"a\":1}\nrefused"), 15);
+        assert_eq!(held("{\"a\":1}\nrefused, and much more than the document"), 7);
     }
 
     #[test]

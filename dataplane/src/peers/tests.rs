@@ -1,5 +1,3 @@
-use std::sync::Arc;
-
 use grepzilla_api::peer;
 use grepzilla_model::{Batch, BodyHash, Bucket, IndexName, KeyHash, Record, RecordKind, TimeNs};
 use grepzilla_storage::wal::encode_payload;
@@ -16,7 +14,7 @@ fn payload(shard: u32, shards: u32) -> Vec<u8> {
         index: IndexName::default(),
         id: None,
         time: TimeNs(1),
-        source: Arc::from(&b"{\"a\":\"forwarded\"}"[..]),
+        source: "{\"a\":\"forwarded\"}".into(),
     };
     encode_payload(&Batch {
         key: KeyHash::default(),

@@ -38,6 +38,8 @@ const ZSTD_WINDOW_LOG_MAX: u32 = 24;
 const BUDGET_UNIT: usize = 16 << 10;
 /// The step in which a buffer grows.
 const READ_BYTES: usize = 64 << 10;
+/// What a buffer begins with at most, however much its sender announces.
+const FIRST_BYTES_MAX: usize = 1 << 20;
 
 /// Bytes that the bodies of all requests in flight may hold together.
 #[derive(Debug, Clone)]
@@ -171,17 +173,18 @@ where
             if announced.is_some_and(|length| length > limit as u64) {
                 return Err(BodyError::TooLarge { limit });
             }
-            fill(raw, "identity", limit, budget).await
+            let first = announced.map_or(0, |length| usize::try_from(length).unwrap_or(limit));
+            fill(raw, "identity", first, limit, budget).await
         }
         Encoding::Gzip => {
             let mut decoder = GzipDecoder::new(raw);
             decoder.multiple_members(true);
-            fill(&mut decoder, "gzip", limit, budget).await
+            fill(&mut decoder, "gzip", 0, limit, budget).await
         }
         Encoding::Zstd => {
             let mut decoder = ZstdDecoder::with_params(raw, &[DParameter::window_log_max(ZSTD_WINDOW_LOG_MAX)]);
             decoder.multiple_members(true);
-            fill(&mut decoder, "zstd", limit, budget).await
+            fill(&mut decoder, "zstd", 0, limit, budget).await
         }
     }
 }
@@ -189,18 +192,21 @@ where
 async fn fill<R>(
     reader: &mut R,
     encoding: &'static str,
+    first: usize,
     limit: usize,
     budget: &BodyBudget,
 ) -> Result<DecodedBody, BodyError>
 where
     R: AsyncRead + Unpin,
 {
+    // A byte more than was announced, so that the end is seen without growing.
+    let first = (first + 1).clamp(READ_BYTES, FIRST_BYTES_MAX);
     let end = Instant::now() + TOTAL_MAX;
     let mut body = DecodedBody { bytes: Vec::new(), held: None };
     loop {
         if body.bytes.len() == body.bytes.capacity() {
             // Doubling, so that a large body is copied a few times only.
-            let more = body.bytes.len().max(READ_BYTES).min(limit + 1 - body.bytes.len());
+            let more = body.bytes.len().max(first).min(limit + 1 - body.bytes.len());
             budget.take(&mut body.held, more)?;
             body.bytes.reserve_exact(more);
         }

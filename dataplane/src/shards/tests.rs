@@ -210,7 +210,7 @@ async fn append(leader: &LeaderShard, documents: u64) {
         index: IndexName::default(),
         id: None,
         time: TimeNs(1),
-        source: format!("{{\"a\":\"{number:0>100}\"}}").into_bytes().into(),
+        source: format!("{{\"a\":\"{number:0>100}\"}}").into(),
     };
     let records = (0..documents).map(record).collect();
     let batch = Batch { key: KeyHash::default(), body: BodyHash::default(), received: TimeNs(1), records };

@@ -75,7 +75,7 @@ fn sample(choices: &mut Choices<'_>) -> Sample {
     };
     let source = Value::to_string(&document);
     let document = Document::parse(source.as_bytes(), &DocumentLimits::default()).expect("a small document");
-    Sample { source: document.into_source(), leaves }
+    Sample { source: document.source().to_owned(), leaves }
 }
 
 fn value(choices: &mut Choices<'_>) -> String {
@@ -194,7 +194,7 @@ fn hot(samples: &[Sample], block_documents_max: usize) -> View {
             index: IndexName::default(),
             id: None,
             time: TimeNs(seq as i64),
-            source: Arc::from(sample.source.as_bytes()),
+            source: sample.source.as_str().into(),
         };
         tier.insert(Epoch(1), SeqNo(seq), TimeNs(0), vec![record]);
     }

@@ -134,7 +134,7 @@ fn check_life(machine: &Machine, shard: Shard, mut found: Documents) {
         let batch = batch(20, 8);
         match append(&shard, batch.clone()) {
             Ok(appended) if !appended.repeated => {
-                let sources = batch.records.iter().map(|record| String::from_utf8_lossy(&record.source).into_owned());
+                let sources = batch.records.iter().map(|record| record.source.to_string());
                 let put = (appended.first_seq.0..).map(SeqNo).zip(sources);
                 found.extend(put.filter(|(_, source)| !source.is_empty()));
             }

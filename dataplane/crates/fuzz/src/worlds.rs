@@ -69,7 +69,7 @@ pub(crate) fn batch(number: u64, text_bytes: usize) -> Batch {
         index: IndexName::new(["main", "other"][number as usize % 2]).expect("a good name"),
         id,
         time: TimeNs(number as i64 * 1_000),
-        source: Arc::from(source.as_bytes()),
+        source: source.into(),
     };
     let text = "Zażółć x".repeat(text_bytes / 8);
     let mut records = vec![
@@ -169,7 +169,7 @@ pub(crate) fn documents(view: &View) -> Result<Documents, ReadError> {
         (0..block.document_count()).for_each(|document| add(stamps.stamp(document).seq, sources.source(document)));
     }
     for tail in view.open() {
-        tail.documents().for_each(|document| add(document.stamp.seq, document.source().into_owned()));
+        tail.documents().for_each(|document| add(document.stamp.seq, document.source().to_owned()));
     }
     Ok(found)
 }

@@ -19,8 +19,8 @@ pub use error::DocumentError;
 pub use leaves::walk_leaves;
 pub use rules::{Amended, DocumentRules, FieldType, OnExceeded, Refusal, RuleError};
 
-use crate::TimeNs;
 use crate::record::ID_BYTES_MAX;
+use crate::{SharedText, TimeNs};
 use check::Checked;
 use faults::Faults;
 
@@ -60,7 +60,7 @@ impl Default for DocumentLimits {
 /// A checked document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Document {
-    source: String,
+    source: SharedText,
     id: Option<Arc<str>>,
     time: Option<TimeNs>,
     lone_surrogates: usize,
@@ -69,27 +69,35 @@ pub struct Document {
 impl Document {
     /// Checks the bytes of one document. They must be UTF-8: who receives a body replaces what is not beforehand.
     pub fn parse(bytes: &[u8], limits: &DocumentLimits) -> Result<Document, DocumentError> {
-        Document::read(bytes, limits, &mut Faults::first_ends())
+        Document::check(&text_of(bytes)?, limits)
+    }
+
+    /// Checks one document of a larger text, which it shares if it can be stored as it is written.
+    pub fn check(text: &SharedText, limits: &DocumentLimits) -> Result<Document, DocumentError> {
+        Document::read(text, limits, &mut Faults::first_ends())
     }
 
     /// The same. Where faults are gathered, what it gives may have some.
-    fn read(bytes: &[u8], limits: &DocumentLimits, faults: &mut Faults) -> Result<Document, DocumentError> {
-        let bytes = bytes.trim_ascii();
-        if bytes.len() > limits.document_bytes_max {
-            faults.found(DocumentError::TooLarge { found: bytes.len(), max: limits.document_bytes_max })?;
+    fn read(text: &SharedText, limits: &DocumentLimits, faults: &mut Faults) -> Result<Document, DocumentError> {
+        let start = text.len() - text.trim_ascii_start().len();
+        let trimmed = text.trim_ascii();
+        if trimmed.len() > limits.document_bytes_max {
+            faults.found(DocumentError::TooLarge { found: trimmed.len(), max: limits.document_bytes_max })?;
         }
-        let text = std::str::from_utf8(bytes)
-            .map_err(|error| DocumentError::Syntax { offset: error.valid_up_to(), expected: "valid UTF-8" })?;
-        let checked = check::check(text, limits, faults)?;
+        let checked = check::check(trimmed, limits, faults)?;
         let id = match id(&checked) {
             Ok(id) => id,
             Err(error) => faults.found(error).map(|()| None)?,
         };
+        let is_stored_as_written = checked.lone_surrogates.is_empty() && !checked.has_white_space;
         Ok(Document {
             id,
             time: stamp::time(&checked),
             lone_surrogates: checked.lone_surrogates.len(),
-            source: source(text, &checked),
+            source: match is_stored_as_written {
+                true => text.part(start..start + trimmed.len()),
+                false => source(trimmed, &checked).into(),
+            },
         })
     }
 
@@ -99,7 +107,7 @@ impl Document {
     }
 
     /// The document to be stored, without a copy.
-    pub fn into_source(self) -> String {
+    pub fn into_source(self) -> SharedText {
         self.source
     }
 
@@ -119,6 +127,14 @@ impl Document {
     pub fn lone_surrogates(&self) -> usize {
         self.lone_surrogates
     }
+}
+
+/// The bytes of a document as text.
+fn text_of(bytes: &[u8]) -> Result<SharedText, DocumentError> {
+    let bytes = bytes.trim_ascii();
+    let text = std::str::from_utf8(bytes);
+    let text = text.map_err(|error| DocumentError::Syntax { offset: error.valid_up_to(), expected: "valid UTF-8" })?;
+    Ok(text.into())
 }
 
 fn id(checked: &Checked<'_>) -> Result<Option<Arc<str>>, DocumentError> {

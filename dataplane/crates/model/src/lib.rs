@@ -12,6 +12,7 @@ pub mod path;
 pub mod record;
 pub mod ring;
 pub mod routing;
+pub mod text;
 pub mod time;
 
 pub use config::{ReplicaRole, ShardConfig, ShardReplica, ShardState};
@@ -19,4 +20,5 @@ pub use ids::{Bucket, ClusterUuid, Epoch, Generation, Incarnation, IndexName, No
 pub use manifest::{Manifest, SegmentEntry, SegmentName};
 pub use record::{Batch, BodyHash, Durability, KeyHash, Record, RecordKind};
 pub use ring::{BucketRange, Ring, RingNode, RingNodeState};
+pub use text::SharedText;
 pub use time::TimeNs;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Bucket, IndexName, TimeNs};
+use crate::{Bucket, IndexName, SharedText, TimeNs};
 
 /// The longest explicit `_id`, in bytes.
 pub const ID_BYTES_MAX: usize = 512;
@@ -13,7 +13,7 @@ pub const ID_BYTES_MAX: usize = 512;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct KeyHash(pub [u8; 16]);
 
-/// Hash of a request's whole decompressed body.
+/// Hash of a request's whole decompressed body; all zeros: the batch came without a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct BodyHash(pub [u8; 16]);
 
@@ -39,8 +39,8 @@ pub struct Record {
     pub id: Option<Arc<str>>,
     /// The document's time.
     pub time: TimeNs,
-    /// The document: one JSON object as received, valid UTF-8, without duplicate keys and lone surrogates.
-    pub source: Arc<[u8]>,
+    /// The document: one JSON object as received, without duplicate keys and lone surrogates.
+    pub source: SharedText,
 }
 
 /// The records of one request that go to one shard: one frame of its log.

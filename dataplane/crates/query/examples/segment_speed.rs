@@ -73,7 +73,7 @@ fn record(line: &str) -> Option<Record> {
         index: IndexName::default(),
         id: None,
         time: document.time(TimeNs(i64::MAX)),
-        source: document.into_source().into_bytes().into(),
+        source: document.into_source(),
     })
 }
 

@@ -56,7 +56,7 @@ fn record(source: &str) -> Record {
         index: IndexName::default(),
         id: None,
         time: TimeNs(0),
-        source: source.as_bytes().into(),
+        source: source.into(),
     }
 }
 

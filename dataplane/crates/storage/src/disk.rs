@@ -14,6 +14,7 @@
 
 mod durable;
 mod growing;
+mod pages;
 mod real;
 pub mod twin;
 
@@ -23,6 +24,7 @@ use std::path::{Path, PathBuf};
 
 pub use durable::{DurableFile, create_dirs, read_whole, replace_file, set_aside, sync_dir, sync_dirs_above};
 pub use growing::GrowingFile;
+pub use pages::{PAGE_BYTES, PageBuffer};
 pub use real::RealDisk;
 
 /// A place where files live. Methods are called from several threads.
@@ -32,6 +34,11 @@ pub trait Disk: Send + Sync + fmt::Debug {
 
     /// Makes an empty file for reading and writing. `AlreadyExists` if there is one.
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
+
+    /// The same for a file whose whole pages are written with [`DiskFile::write_pages`].
+    fn create_for_pages(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        self.create(path)
+    }
 
     /// Opens an existing file for reading and writing.
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
@@ -65,11 +72,20 @@ pub trait DiskFile: Send + Sync + fmt::Debug {
     /// Writes all bytes, extending the file where they reach beyond its end.
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
 
+    /// The same for bytes that nobody reads soon: pages of a [`PageBuffer`] at multiples of [`PAGE_BYTES`] need not stay in
+    /// memory, which spares the system a copy and room in its cache.
+    fn write_pages(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.write_at(bytes, offset)
+    }
+
     /// Cuts the file, or extends it by zeros that need not have room on the disk.
     fn set_length(&self, length: u64) -> io::Result<()>;
 
     /// Makes all bytes and the length durable. After an error nothing is known about any unsynced byte.
     fn sync(&self) -> io::Result<()>;
+
+    /// Says that all of it is going to be read, so that the system may begin. It may do nothing.
+    fn read_ahead(&self) {}
 
     /// The length in bytes.
     fn length(&self) -> io::Result<u64>;

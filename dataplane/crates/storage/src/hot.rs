@@ -1,7 +1,7 @@
 //! The hot tier of one shard: every committed document that no segment holds yet, in memory and searchable at once.
 //!
-//! Arrivals go to an open block per index, which readers scan as it is; a full one is sealed into a [`Block`]. Sealing
-//! happens on the inserting thread and never stops a reader: readers work on a [`HotView`], which does not change.
+//! Arrivals go to an open block per index, which readers scan as it is; a full one is sealed into a [`Block`], on a thread that
+//! was lent for it or on the inserting one. Nothing stops a reader: readers work on a [`HotView`], which does not change.
 //!
 //! Promises: a view holds whole inserts only, in order, up to [`HotView::upto`]; what a view holds stays readable as long as
 //! the view lives. Left to others: durability (the log), which version of an `_id` counts, and when to let go of blocks.
@@ -9,18 +9,20 @@
 mod flush;
 mod open;
 mod seal;
+mod sealing;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
+use foldhash::fast::FixedState;
 use grepzilla_model::{Epoch, IndexName, Record, RecordKind, SeqNo, ShardId, TimeNs};
+use hashbrown::HashMap;
 use parking_lot::Mutex;
 
 pub use open::{OpenDocument, OpenTail};
 
 use crate::block::{Block, DOCUMENTS_MAX, Span, Stamp};
 use open::OpenBlock;
-use seal::Sealer;
+use sealing::Sealing;
 
 /// The shape of the blocks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +55,7 @@ pub struct HotStats {
     pub oldest_time: Option<TimeNs>,
     /// Blocks with columns.
     pub sealed_blocks: usize,
-    /// Blocks that still grow.
+    /// Blocks that still grow, or are full and not sealed yet.
     pub open_blocks: usize,
 }
 
@@ -62,22 +64,42 @@ pub struct HotStats {
 pub struct HotTier {
     shard: ShardId,
     writer: Mutex<Writer>,
+    sealing: Sealing,
     published: Mutex<Published>,
 }
 
-/// What readers see: replaced under a short lock, by the one who inserts.
+/// What readers see: replaced under a short lock, by the one who inserts and those who seal.
 #[derive(Debug, Default)]
 struct Published {
     sealed: Arc<Vec<Block>>,
+    /// Blocks that nothing is added to, but that are not sealed yet.
+    full: Vec<FullBlock>,
     open: Vec<OpenTail>,
     upto: SeqNo,
     stats: HotStats,
 }
 
+/// A block that nothing is added to any more.
+#[derive(Debug, Clone)]
+struct FullBlock {
+    tail: OpenTail,
+    source_bytes: usize,
+    memory_bytes: u64,
+}
+
+impl Published {
+    fn count_blocks(&mut self) {
+        self.stats.open_blocks = self.open.len() + self.full.len();
+        self.stats.sealed_blocks = self.sealed.len();
+    }
+}
+
 impl HotTier {
     /// An empty tier.
     pub fn new(shard: ShardId, options: HotOptions) -> HotTier {
-        HotTier { shard, writer: Mutex::new(Writer::new(options)), published: Mutex::default() }
+        let writer = Writer::new(options);
+        let sealing = Sealing::new(writer.options.open_blocks_max);
+        HotTier { shard, writer: Mutex::new(writer), sealing, published: Mutex::default() }
     }
 
     /// Makes records visible, all at once; called in order, by one thread. The first has the position `first`, and the
@@ -103,27 +125,30 @@ impl HotTier {
             }
         }
         writer.oldest_since_cut.get_or_insert(received);
-        self.publish(&mut writer, |published| {
+        let full = self.publish(&mut writer, |published| {
             published.upto = published.upto.max(upto);
             published.stats.documents += documents;
             published.stats.source_bytes += source_bytes;
             published.stats.oldest_time.get_or_insert(received);
         });
+        drop(writer);
+        self.hand_on(full);
     }
 
-    /// Shows readers what the writer has, and at the same moment what `change` makes of it.
-    fn publish(&self, writer: &mut Writer, change: impl FnOnce(&mut Published)) {
-        let sealed = std::mem::take(&mut writer.sealed);
+    /// Shows readers what the writer has, and at the same moment what `change` makes of it. Answers the blocks that have
+    /// become full, which are to be sealed.
+    fn publish(&self, writer: &mut Writer, change: impl FnOnce(&mut Published)) -> Vec<FullBlock> {
+        let full = std::mem::take(&mut writer.full);
         let open: Vec<OpenTail> = writer.open.values().map(OpenIndex::tail).collect();
         let mut published = self.published.lock();
-        Arc::make_mut(&mut published.sealed).extend(sealed);
+        published.full.extend_from_slice(&full);
         let replaced = std::mem::replace(&mut published.open, open);
+        published.stats.bytes += std::mem::take(&mut writer.bytes_added);
         change(&mut published);
-        published.stats.bytes = writer.bytes;
-        published.stats.open_blocks = published.open.len();
-        published.stats.sealed_blocks = published.sealed.len();
+        published.count_blocks();
         drop(published);
         drop(replaced);
+        full
     }
 
     /// What is visible now. Cheap; it does not change and keeps its memory until dropped.
@@ -132,7 +157,7 @@ impl HotTier {
         HotView {
             shard: self.shard,
             sealed: Arc::clone(&published.sealed),
-            open: published.open.clone(),
+            open: published.full.iter().map(|full| &full.tail).chain(&published.open).cloned().collect(),
             upto: published.upto,
         }
     }
@@ -168,7 +193,7 @@ impl HotView {
         &self.sealed
     }
 
-    /// The blocks that still grow, as far as they had grown.
+    /// The blocks without columns: those that still grow, as far as they had grown, and full ones.
     pub fn open(&self) -> &[OpenTail] {
         &self.open
     }
@@ -178,12 +203,11 @@ impl HotView {
 #[derive(Debug)]
 struct Writer {
     options: HotOptions,
-    sealer: Sealer,
-    open: HashMap<IndexName, OpenIndex>,
-    /// Sealed since the last publication.
-    sealed: Vec<Block>,
-    /// Memory of all blocks.
-    bytes: u64,
+    open: HashMap<IndexName, OpenIndex, FixedState>,
+    /// Full since the last publication.
+    full: Vec<FullBlock>,
+    /// Memory of what was added since the last publication.
+    bytes_added: u64,
     /// When the first record behind the last cut was received.
     oldest_since_cut: Option<TimeNs>,
     arrivals: u64,
@@ -211,11 +235,10 @@ impl Writer {
         let block_documents_max = options.block_documents_max.clamp(1, DOCUMENTS_MAX);
         let options = HotOptions { block_documents_max, open_blocks_max: options.open_blocks_max.max(1), ..options };
         Writer {
-            sealer: Sealer::new(options.open_blocks_max),
             options,
-            open: HashMap::new(),
-            sealed: Vec::new(),
-            bytes: 0,
+            open: HashMap::default(),
+            full: Vec::new(),
+            bytes_added: 0,
             oldest_since_cut: None,
             arrivals: 0,
         }
@@ -224,22 +247,30 @@ impl Writer {
     fn add(&mut self, index: IndexName, document: OpenDocument) {
         let source_bytes = document.source.len();
         if source_bytes > self.options.block_bytes_max {
-            let block = self.sealer.seal(&index, std::iter::once(&document));
-            self.keep(block);
+            self.add_alone(index, document);
             return;
         }
         let has_no_room = |open: &OpenIndex| open.source_bytes + source_bytes > self.options.block_bytes_max;
         if self.open.get(&index).is_some_and(has_no_room) {
-            self.seal(&index);
+            self.close(&index);
         }
         self.arrivals += 1;
         if self.append(&index, document) == self.options.block_documents_max {
-            self.seal(&index);
+            self.close(&index);
         }
         if self.open.len() > self.options.open_blocks_max {
             let quietest = self.open.iter().min_by_key(|(_, open)| open.last_arrival).map(|(index, _)| index.clone());
-            self.seal(&quietest.expect("there is at least one open block"));
+            self.close(&quietest.expect("there is at least one open block"));
         }
+    }
+
+    /// Adds a document that fills a block.
+    fn add_alone(&mut self, index: IndexName, document: OpenDocument) {
+        let (span, source_bytes) = (Span::of(document.stamp), document.source.len());
+        let block = Arc::new(OpenBlock::new(index, 1));
+        let memory_bytes = block.set(0, document);
+        self.bytes_added += memory_bytes;
+        self.full.push(FullBlock { tail: OpenTail::new(block, 1, span), source_bytes, memory_bytes });
     }
 
     /// Gives the number of documents that the open block has now.
@@ -259,21 +290,22 @@ impl Writer {
         open.memory_bytes += memory_bytes;
         open.span.widen(stamp);
         open.last_arrival = self.arrivals;
-        self.bytes += memory_bytes;
+        self.bytes_added += memory_bytes;
         open.len
     }
 
-    fn seal(&mut self, index: &IndexName) {
+    /// Nothing is added to the open block of an index any more.
+    fn close(&mut self, index: &IndexName) {
         if let Some(open) = self.open.remove(index) {
-            let block = self.sealer.seal(index, open.tail().documents());
-            self.bytes -= open.memory_bytes;
-            self.keep(block);
+            let OpenIndex { source_bytes, memory_bytes, .. } = open;
+            self.full.push(FullBlock { tail: open.tail(), source_bytes, memory_bytes });
         }
     }
 
-    fn keep(&mut self, block: Block) {
-        self.bytes += block.memory_bytes() as u64;
-        self.sealed.push(block);
+    /// The same of all indexes.
+    fn close_all(&mut self) {
+        let open: Vec<IndexName> = self.open.keys().cloned().collect();
+        open.iter().for_each(|index| self.close(index));
     }
 }
 

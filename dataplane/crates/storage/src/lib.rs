@@ -18,6 +18,7 @@ mod cache;
 pub mod disk;
 mod error;
 pub mod hot;
+mod priority;
 mod replica;
 pub mod segment;
 pub mod shard;

@@ -16,6 +16,7 @@ mod opening;
 mod options;
 mod policy;
 mod queue;
+mod seal_thread;
 mod state;
 
 use std::fmt;
@@ -30,9 +31,10 @@ use grepzilla_model::{
 use parking_lot::Mutex;
 
 use crate::disk::Disk;
+use crate::priority;
 use crate::replica::ReplicaFolder;
 use crate::wal::frame::PAYLOAD_BYTES_MAX;
-use crate::wal::{encode_payload, payload_bytes};
+use crate::wal::{check_promises, payload_bytes};
 use crate::{AppendError, MaintenanceError, OpenError, ReadError, StoredDocument, View};
 
 use contents::Contents;
@@ -40,6 +42,7 @@ use log_thread::{Board, LogThread};
 use maintenance::Maintenance;
 use opening::Opened;
 use queue::{Queue, Request, WaitingBatch};
+use seal_thread::SealThread;
 
 pub use damage::Damage;
 pub(crate) use list::{LiveSegment, SegmentList};
@@ -72,6 +75,7 @@ pub struct Shard {
     queue: Arc<Queue>,
     board: Arc<Mutex<Board>>,
     thread: Mutex<Thread>,
+    _seal_thread: SealThread,
 }
 
 enum Thread {
@@ -96,7 +100,11 @@ impl Shard {
         let _entered = tracing::info_span!("open_shard", %shard).entered();
         let folder = Arc::new(ReplicaFolder::open(disk, dir, cluster, shard)?);
         let contents = Arc::new(Contents::new(Arc::clone(&folder), options.hot.clone()));
-        let Opened { manifest, log, keys, replay } = opening::open(&folder, &contents, &options, progress)?;
+        let seal_thread = SealThread::start(&contents, shard);
+        let Opened { manifest, mut log, keys, replay } = opening::open(&folder, &contents, &options, progress)?;
+        if options.fsync == FsyncMode::Always {
+            log.write_past_cache();
+        }
         let last = log.last_seq();
         let positions =
             Positions { epoch: log.epoch(), appended: last, durable: last, committed: last, wal_bytes: log.bytes() };
@@ -120,7 +128,7 @@ impl Shard {
         };
         let handle = std::thread::Builder::new().name(format!("log-{shard}")).spawn(move || thread.run());
         let thread = Mutex::new(Thread::Running(handle.expect("the system has room for a thread")));
-        Ok(Shard { incarnation, contents, maintenance, replay, queue, board, thread })
+        Ok(Shard { incarnation, contents, maintenance, replay, queue, board, thread, _seal_thread: seal_thread })
     }
 
     /// Which life of its folder this replica is.
@@ -167,10 +175,8 @@ impl Shard {
         if bytes > PAYLOAD_BYTES_MAX {
             return Err(AppendError::TooLarge { bytes, bytes_max: PAYLOAD_BYTES_MAX });
         }
-        // Asked before the work of encoding is done, and again after it.
-        self.queue.admits(bytes)?;
-        let payload = encode_payload(&batch);
-        self.queue.push(Request::Append(WaitingBatch { batch, payload, span: tracing::Span::current(), done }))
+        check_promises(&batch);
+        self.queue.push(Request::Append(WaitingBatch { batch, bytes, span: tracing::Span::current(), done }))
     }
 
     /// Everything committed, and never anything else.
@@ -225,14 +231,14 @@ impl Shard {
     /// it. `None`: there is nothing to flush. It blocks; writes and searches go on meanwhile. It lasts when it has been
     /// published: a restart before goes back to the log.
     pub fn flush(&self) -> Result<Option<Flushed>, MaintenanceError> {
-        self.maintenance.flush()
+        priority::behind(|| self.maintenance.flush())
     }
 
     /// Merges neighbouring segments where there are enough of one size. `None`: there is nothing to merge, or `stop` was
     /// set meanwhile. It blocks; everything else goes on.
     pub fn merge(&self, stop: &AtomicBool) -> Result<Option<Merged>, MaintenanceError> {
         let positions = self.positions();
-        self.maintenance.merge(positions.epoch, positions.committed, stop)
+        priority::behind(|| self.maintenance.merge(positions.epoch, positions.committed, stop))
     }
 
     /// Drops the oldest segments as far as the options say. `None`: there is nothing to drop. What is gone is gone from all

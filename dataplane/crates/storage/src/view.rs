@@ -128,7 +128,7 @@ impl View {
         for tail in self.open().iter().filter(|tail| holds(tail.span(), seq)) {
             if let Some(document) = tail.documents().find(|document| document.stamp.seq == seq) {
                 let (stamp, id) = (document.stamp, document.id.clone());
-                let source = document.source().into_owned();
+                let source = document.source().to_owned();
                 return Ok(Some(StoredDocument { index: tail.index().clone(), stamp, id, source }));
             }
         }

@@ -52,6 +52,7 @@ mod sizes;
 mod writer;
 
 pub use counters::{FsyncStats, LogCounters};
+pub(crate) use payload::check_promises;
 pub use payload::{PayloadError, decode_payload, encode_payload, payload_bytes};
 
 pub(crate) use file_header::LogOwner;

@@ -122,7 +122,7 @@ indexes:
         let config = NodeConfig::parse(WEB).expect("valid");
         let read = |index: &str, text: &str| {
             let rules = config.indexes[index].rules(&config.ingest).expect("validated");
-            rules.read(text.as_bytes()).map(|(document, _)| document.into_source()).map_err(|error| error.code())
+            rules.read(text.as_bytes()).map(|(document, _)| document.source().to_owned()).map_err(|error| error.code())
         };
         let stored = read("web", r#"{"message":"m","k8s":{"ns":"n"},"env":"test"}"#);
         assert_eq!(stored.as_deref(), Ok(r#"{"message":"m","k8s":{"ns":"n","zone":3},"env":"test","sampled":false}"#));

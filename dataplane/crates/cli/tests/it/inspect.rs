@@ -27,7 +27,7 @@ fn shard() -> (TempDir, Shard) {
             index: IndexName::default(),
             id: id.map(Arc::from),
             time: TimeNs(0),
-            source: Arc::from(source.as_bytes()),
+            source: source.into(),
         };
         let batch = Batch {
             key: id.map_or(KeyHash([7; 16]), |_| KeyHash::default()),

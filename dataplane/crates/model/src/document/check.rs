@@ -36,6 +36,7 @@ pub(super) fn check<'a>(
         depth: 0,
         leaves: 0,
         path: FieldPath::default(),
+        keys: Keys::default(),
         limits,
         faults,
         checked: Checked::default(),
@@ -55,6 +56,8 @@ struct Reader<'a, 'f> {
     depth: usize,
     leaves: usize,
     path: FieldPath,
+    /// Of the objects that are open.
+    keys: Keys<'a>,
     limits: &'a DocumentLimits,
     faults: &'f mut Faults,
     checked: Checked<'a>,
@@ -105,10 +108,11 @@ impl<'a> Reader<'a, '_> {
             self.at += 1;
             return Ok(());
         }
-        let mut keys = Keys::default();
+        let outer = self.keys.open();
         loop {
-            self.member(&mut keys)?;
+            self.member()?;
             if self.closes(b'}', "`,` or `}`")? {
+                self.keys.close(outer);
                 return Ok(());
             }
         }
@@ -141,7 +145,7 @@ impl<'a> Reader<'a, '_> {
         Ok(byte == Some(end))
     }
 
-    fn member(&mut self, keys: &mut Keys<'a>) -> Result<(), DocumentError> {
+    fn member(&mut self) -> Result<(), DocumentError> {
         if self.bytes.get(self.at) != Some(&b'"') {
             return Err(self.syntax("a key"));
         }
@@ -150,7 +154,7 @@ impl<'a> Reader<'a, '_> {
         let mark = self.path.enter(&key);
         self.check_path()?;
         let field = self.top_level_field(&key);
-        if !keys.insert(key) {
+        if !self.keys.insert(key) {
             self.faults.found(DocumentError::DuplicateKey { field: self.path.as_str().to_owned() })?;
         }
         self.white_space();
@@ -294,25 +298,55 @@ enum TopLevelField {
     Time(usize),
 }
 
-/// The keys of one object: compared one by one while they are few, hashed when they are many.
+/// The keys of all objects that are open, the innermost last: compared one by one while they are few, hashed when they are many.
 #[derive(Default)]
 struct Keys<'a> {
     few: Vec<Cow<'a, str>>,
+    object: ObjectKeys<'a>,
+}
+
+/// Those of the innermost object.
+#[derive(Default)]
+struct ObjectKeys<'a> {
+    /// Where they begin among `few`.
+    start: usize,
+    /// A bit for each, by its length and its ends: a key whose bit is not there is another one than all of them.
+    seen: u64,
+    /// Those beyond the few.
     many: HashSet<Cow<'a, str>>,
 }
 
 impl<'a> Keys<'a> {
     const FEW: usize = 32;
 
+    /// Begins an object. Answers the one around it.
+    fn open(&mut self) -> ObjectKeys<'a> {
+        std::mem::replace(&mut self.object, ObjectKeys { start: self.few.len(), ..ObjectKeys::default() })
+    }
+
+    /// Ends it.
+    fn close(&mut self, outer: ObjectKeys<'a>) {
+        self.few.truncate(self.object.start);
+        self.object = outer;
+    }
+
     /// Adds a key; false when it was there.
     fn insert(&mut self, key: Cow<'a, str>) -> bool {
-        if self.few.contains(&key) {
+        let (bit, own) = (bit_of(&key), &self.few[self.object.start..]);
+        if self.object.seen & bit != 0 && own.contains(&key) {
             return false;
         }
-        if self.few.len() < Self::FEW {
+        self.object.seen |= bit;
+        if own.len() < Self::FEW {
             self.few.push(key);
             return true;
         }
-        self.many.insert(key)
+        self.object.many.insert(key)
     }
+}
+
+fn bit_of(key: &str) -> u64 {
+    let bytes = key.as_bytes();
+    let ends = bytes.first().zip(bytes.last()).map_or(0, |(first, last)| usize::from(*first) * 7 + usize::from(*last));
+    1 << ((bytes.len() * 5 + ends) % 64)
 }

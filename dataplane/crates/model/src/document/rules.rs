@@ -16,7 +16,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::faults::Faults;
-use super::{DEPTH_CEILING, Document, DocumentError, DocumentLimits};
+use super::{DEPTH_CEILING, Document, DocumentError, DocumentLimits, text_of};
+use crate::SharedText;
 use crate::path::keys_of;
 use defaults::Defaults;
 
@@ -182,16 +183,21 @@ impl DocumentRules {
     ///
     /// Where values may be left out or cut, the limit of the whole document holds for what is left.
     pub fn read(&self, bytes: &[u8]) -> Result<(Document, Amended), DocumentError> {
+        self.check(&text_of(bytes)?)
+    }
+
+    /// Reads one document of a larger text, as [`Document::check`] does.
+    pub fn check(&self, text: &SharedText) -> Result<(Document, Amended), DocumentError> {
         let faults = &mut Faults::first_ends();
-        let document = Document::read(bytes, &self.intake, faults)?;
+        let document = Document::read(text, &self.intake, faults)?;
         self.apply(document, faults)
     }
 
-    /// What is wrong with a document that [`DocumentRules::read`] has refused: all that can be told, up to a bound. Behind
+    /// What is wrong with a document that [`DocumentRules::check`] has refused: all that can be told, up to a bound. Behind
     /// an error of syntax nothing can.
-    pub fn refusal(&self, bytes: &[u8]) -> Refusal {
+    pub fn refusal(&self, text: &SharedText) -> Refusal {
         let mut faults = Faults::gathered();
-        let document = Document::read(bytes, &self.intake, &mut faults);
+        let document = Document::read(text, &self.intake, &mut faults);
         let id = document.as_ref().ok().and_then(|document| document.id().cloned());
         let end = document.and_then(|document| self.apply(document, &mut faults)).err();
         Refusal { id, faults: faults.into_list(end) }
@@ -206,7 +212,7 @@ impl DocumentRules {
             self.check_size(document.source().len(), faults)?;
             return Ok((document, amended));
         }
-        let stored = Document::read(text.as_bytes(), &self.limits, faults)?;
+        let stored = Document::read(&text.into(), &self.limits, faults)?;
         Ok((Document { lone_surrogates: document.lone_surrogates, ..stored }, amended))
     }
 

@@ -68,7 +68,7 @@ impl Assembler<'_> {
             BlockRef::Open(tail) => {
                 for (position, number) in documents {
                     let document = tail.document(*number);
-                    let mut hit = self.hit(document.stamp, tail.index(), &document.source())?;
+                    let mut hit = self.hit(document.stamp, tail.index(), document.source())?;
                     hit.id = document.id.clone();
                     hits[*position] = Some(hit);
                 }

@@ -205,6 +205,6 @@ pub(crate) fn record(sample: &Sample) -> Record {
         index: IndexName::new(sample.index).expect("a good name"),
         id: document.id().cloned(),
         time: TimeNs(sample.time),
-        source: document.into_source().into_bytes().into(),
+        source: document.into_source(),
     }
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Died, Disk, DiskError, DiskFile, Verb, WriteError, fatal, is_no_space};
+use super::{Died, Disk, DiskError, DiskFile, PAGE_BYTES, PageBuffer, Verb, WriteError, fatal, is_no_space};
 
 /// How many zeros are written at once.
 const ZEROS_BYTES: usize = 256 * 1024;
@@ -29,7 +29,7 @@ impl DurableFile {
     ) -> Result<DurableFile, WriteError> {
         let temporary = temporary_name(path);
         remove_quietly(disk.as_ref(), &temporary);
-        let file = create(disk.as_ref(), &temporary)?;
+        let file = disk.create_for_pages(&temporary).map_err(not_created(&temporary))?;
         let mut file = DurableFile { disk: Arc::clone(disk), path: temporary, file };
         if let Err(error) = fill(&file).and_then(|()| file.finish(path)) {
             if let WriteError::NoRoom(_) = error {
@@ -64,6 +64,11 @@ impl DurableFile {
         self.file.read_at(buffer, offset).map_err(DiskError::at(Verb::Read, &self.path))
     }
 
+    /// Says that all of it is going to be read.
+    pub fn read_ahead(&self) {
+        self.file.read_ahead();
+    }
+
     /// The length in bytes.
     pub fn length(&self) -> Result<u64, DiskError> {
         self.file.length().map_err(DiskError::at(Verb::Read, &self.path))
@@ -72,6 +77,11 @@ impl DurableFile {
     /// Writes into room that was made before.
     pub fn write_at(&self, bytes: &[u8], offset: u64) -> Result<(), Died> {
         self.file.write_at(bytes, offset).map_err(|error| self.fatal(Verb::Write, &error))
+    }
+
+    /// The same past the cache of the operating system, as far as these are whole pages of a [`PageBuffer`].
+    pub fn write_pages(&self, bytes: &[u8], offset: u64) -> Result<(), Died> {
+        self.file.write_pages(bytes, offset).map_err(|error| self.fatal(Verb::Write, &error))
     }
 
     /// Makes everything written durable.
@@ -89,12 +99,13 @@ impl DurableFile {
     /// Makes room: zeros from `from` to `to`, so that later writes there neither run out of space nor change the
     /// file's length. Durable after [`DurableFile::sync_room`].
     pub fn make_room(&self, from: u64, to: u64) -> Result<(), WriteError> {
-        let zeros = vec![0; ZEROS_BYTES.min(usize::try_from(to - from).unwrap_or(ZEROS_BYTES))];
+        let count = ZEROS_BYTES.min(usize::try_from(to - from).unwrap_or(ZEROS_BYTES));
+        let zeros = PageBuffer::zeros(count.next_multiple_of(PAGE_BYTES));
         let mut offset = from;
         while offset < to {
             let count = zeros.len().min(usize::try_from(to - offset).unwrap_or(zeros.len()));
             self.file
-                .write_at(&zeros[..count], offset)
+                .write_pages(&zeros.bytes()[..count], offset)
                 .map_err(|error| no_room_or_fatal(self.disk.as_ref(), Verb::Write, &self.path, error))?;
             offset += count as u64;
         }
@@ -202,7 +213,11 @@ pub fn sync_dir(disk: &dyn Disk, dir: &Path) -> Result<(), Died> {
 
 /// A file that cannot be made (too many are open, say) is as harmless as a full disk.
 pub(super) fn create(disk: &dyn Disk, path: &Path) -> Result<Box<dyn DiskFile>, WriteError> {
-    disk.create(path).map_err(|error| WriteError::NoRoom(DiskError::at(Verb::Create, path)(error)))
+    disk.create(path).map_err(not_created(path))
+}
+
+fn not_created(path: &Path) -> impl FnOnce(io::Error) -> WriteError + '_ {
+    move |error| WriteError::NoRoom(DiskError::at(Verb::Create, path)(error))
 }
 
 pub(super) fn no_room_or_fatal(disk: &dyn Disk, verb: Verb, path: &Path, error: io::Error) -> WriteError {

@@ -4,62 +4,69 @@ use std::sync::Arc;
 
 use grepzilla_model::SeqNo;
 
-use super::{HotTier, Writer};
+use super::{HotTier, Published};
 use crate::block::{Block, BlockBuilder, UnitLayout};
 
 impl HotTier {
-    /// Seals every open block. Answers all blocks: nothing of them is inserted any more, and they stay visible until
-    /// they are let go.
-    pub fn cut(&self) -> Arc<Vec<Block>> {
+    /// Closes every open block: nothing is added to what has been inserted any more. Answers the last position. Its blocks
+    /// stay visible until they are let go; [`HotTier::sealed_upto`] gives them.
+    pub fn cut(&self) -> SeqNo {
         let mut writer = self.writer.lock();
-        let open: Vec<_> = writer.open.keys().cloned().collect();
-        for index in &open {
-            writer.seal(index);
-        }
+        writer.close_all();
         writer.oldest_since_cut = None;
-        self.publish(&mut writer, |_| ());
-        Arc::clone(&self.published.lock().sealed)
+        let full = self.publish(&mut writer, |_| ());
+        let upto = self.published.lock().upto;
+        self.wait_with(full);
+        upto
     }
 
     /// Lets go of every document up to a position, which a segment holds. Blocks that reach behind it are made anew: there
     /// are none if the position is that of the last cut.
     pub fn let_go(&self, upto: SeqNo) {
         let mut writer = self.writer.lock();
-        let reaches_over = |block: &Block| block.span().seq_min <= upto && upto < block.span().seq_max;
-        if writer.open.values().any(|open| open.span.seq_min <= upto) {
-            let open: Vec<_> = writer.open.keys().cloned().collect();
-            open.iter().for_each(|index| writer.seal(index));
+        if writer.open.values().any(|open| open.tail().span().seq_min <= upto) {
+            writer.close_all();
+            let full = self.publish(&mut writer, |_| ());
+            self.wait_with(full);
         }
-        let sealed = Arc::clone(&self.published.lock().sealed);
-        let mut kept = Vec::with_capacity(sealed.len());
-        for block in sealed.iter().chain(&writer.sealed) {
+        self.seal_upto(upto);
+        let (open_documents, open_bytes, open_memory) = writer
+            .open
+            .values()
+            .fold((0, 0, 0), |sum, open| (sum.0 + open.len, sum.1 + open.source_bytes, sum.2 + open.memory_bytes));
+        let mut published = self.published.lock();
+        let let_go = published.let_go(upto);
+        let Published { sealed, full, stats, .. } = &mut *published;
+        let sealed_documents: usize = sealed.iter().map(Block::document_count).sum();
+        let full_documents: usize = full.iter().map(|full| full.tail.document_count()).sum();
+        let full_bytes: usize = full.iter().map(|full| full.source_bytes).sum();
+        stats.documents = (sealed_documents + full_documents + open_documents) as u64;
+        stats.source_bytes = sealed.iter().map(Block::source_bytes).sum::<u64>() + (full_bytes + open_bytes) as u64;
+        stats.bytes = sealed.iter().map(|block| block.memory_bytes() as u64).sum::<u64>()
+            + full.iter().map(|full| full.memory_bytes).sum::<u64>()
+            + open_memory;
+        // Without a cut before, what is kept is as old as anything may be.
+        let nothing = stats.documents == 0;
+        stats.oldest_time = writer.oldest_since_cut.or(stats.oldest_time.filter(|_| !nothing));
+        published.upto = published.upto.max(upto);
+        published.count_blocks();
+        drop(published);
+        drop(let_go);
+    }
+}
+
+impl Published {
+    /// Keeps what is behind a position. Answers what it held before.
+    fn let_go(&mut self, upto: SeqNo) -> Arc<Vec<Block>> {
+        let mut kept = Vec::with_capacity(self.sealed.len());
+        for block in self.sealed.iter() {
             if block.span().seq_min > upto {
                 kept.push(block.clone());
-            } else if reaches_over(block) {
+            } else if upto < block.span().seq_max {
                 kept.push(rest_of(block, upto));
             }
         }
-        self.replace(&mut writer, kept, upto);
-    }
-
-    fn replace(&self, writer: &mut Writer, kept: Vec<Block>, upto: SeqNo) {
-        writer.sealed.clear();
-        writer.bytes = kept.iter().map(|block| block.memory_bytes() as u64).sum::<u64>()
-            + writer.open.values().map(|open| open.memory_bytes).sum::<u64>();
-        let open = writer.open.values();
-        let (open_documents, open_bytes) =
-            open.fold((0, 0), |(documents, bytes), open| (documents + open.len, bytes + open.source_bytes));
-        let oldest = writer.oldest_since_cut;
-        self.publish(writer, |published| {
-            let sealed_documents: usize = kept.iter().map(Block::document_count).sum();
-            published.stats.documents = (sealed_documents + open_documents) as u64;
-            published.stats.source_bytes = kept.iter().map(Block::source_bytes).sum::<u64>() + open_bytes as u64;
-            // Without a cut before, what is kept is as old as anything may be.
-            let nothing = published.stats.documents == 0;
-            published.stats.oldest_time = oldest.or(published.stats.oldest_time.filter(|_| !nothing));
-            published.upto = published.upto.max(upto);
-            published.sealed = Arc::new(kept);
-        });
+        std::mem::replace(&mut self.sealed, Arc::new(kept))
     }
 }
 

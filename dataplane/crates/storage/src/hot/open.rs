@@ -3,10 +3,9 @@
 //! The writer fills the slots in order; a reader's [`OpenTail`] says how many it may look at. So neither waits for the other,
 //! and a tail never changes.
 
-use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
-use grepzilla_model::{Bucket, IndexName, TimeNs};
+use grepzilla_model::{Bucket, IndexName, SharedText, TimeNs};
 
 use crate::block::{Span, Stamp};
 
@@ -21,17 +20,13 @@ pub struct OpenDocument {
     pub received: TimeNs,
     /// Its explicit `_id`.
     pub id: Option<Arc<str>>,
-    pub(super) source: Arc<[u8]>,
+    pub(super) source: SharedText,
 }
 
 impl OpenDocument {
     /// The document as it was stored.
-    pub fn source(&self) -> Cow<'_, str> {
-        // The replacing reader is slow, and there is nothing to replace in what was checked.
-        match std::str::from_utf8(&self.source) {
-            Ok(source) => Cow::Borrowed(source),
-            Err(_) => String::from_utf8_lossy(&self.source),
-        }
+    pub fn source(&self) -> &str {
+        &self.source
     }
 }
 
@@ -81,6 +76,11 @@ impl OpenTail {
     /// The first `len` documents, which are filled, at least one, and lie within `span`.
     pub(super) fn new(block: Arc<OpenBlock>, len: usize, span: Span) -> OpenTail {
         OpenTail { block, len, span }
+    }
+
+    /// Whether the other one is of the same block.
+    pub(super) fn is_same_block(&self, other: &OpenTail) -> bool {
+        Arc::ptr_eq(&self.block, &other.block)
     }
 
     /// Whose documents these are.

@@ -35,7 +35,7 @@ impl Sealer {
         let known = self.tables.remove(index).map(|table| table.shapes).filter(|shapes| !shapes.is_full());
         self.builder.swap_shapes(known.unwrap_or_default());
         for document in documents {
-            self.builder.add(&document.source(), document.stamp, document.bucket, document.received);
+            self.builder.add(document.source(), document.stamp, document.bucket, document.received);
         }
         let block = self.builder.finish(index);
         let shapes = self.builder.swap_shapes(ShapeInterner::default());

@@ -16,7 +16,7 @@ fn put(index: &str, source: &str) -> Record {
         index: IndexName::new(index).expect("a good name"),
         id: None,
         time: TimeNs(source.len() as i64),
-        source: source.as_bytes().into(),
+        source: source.into(),
     }
 }
 
@@ -38,7 +38,7 @@ fn sources(view: &HotView) -> BTreeMap<SeqNo, String> {
         }
     }
     for tail in view.open() {
-        all.extend(tail.documents().map(|document| (document.stamp.seq, document.source().into_owned())));
+        all.extend(tail.documents().map(|document| (document.stamp.seq, document.source().to_owned())));
     }
     all
 }
@@ -57,7 +57,7 @@ fn every_document_is_visible_once_in_whatever_state() {
                 put("big", &format!("{{\"x\":\"{}\"}}", "y".repeat(round as usize))),
             ];
             for (offset, record) in records.iter().enumerate() {
-                let source = std::str::from_utf8(&record.source).expect("text").to_owned();
+                let source = record.source.to_string();
                 expected.insert(SeqNo(round * 2 + 1 + offset as u64), source);
             }
             insert(&tier, round * 2 + 1, records);
@@ -93,7 +93,7 @@ fn bounds_of_blocks_and_tails_are_those_of_their_documents() {
 #[test]
 fn a_tombstone_takes_its_position_only() {
     let tier = HotTier::new(ShardId(1), HotOptions::default());
-    let tombstone = Record { kind: RecordKind::Tombstone, id: Some("a".into()), source: [].into(), ..put("main", "") };
+    let tombstone = Record { kind: RecordKind::Tombstone, id: Some("a".into()), source: "".into(), ..put("main", "") };
     let named = Record { id: Some("a".into()), ..put("main", "{}") };
     insert(&tier, 1, vec![named, tombstone.clone()]);
     insert(&tier, 3, vec![tombstone]);

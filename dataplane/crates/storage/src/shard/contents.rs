@@ -175,9 +175,19 @@ impl Contents {
         Ok(view.document(seq)?.filter(|found| found.stamp.epoch == epoch))
     }
 
-    /// Seals everything in the hot tier. Called between two batches. Answers its blocks, and the last position of a batch.
-    pub(super) fn cut(&self) -> (Arc<Vec<Block>>, SeqNo) {
-        (self.hot.cut(), self.hot.view().upto())
+    /// Closes the blocks of the hot tier. Called between two batches. Answers the last position of one.
+    pub(super) fn cut(&self) -> SeqNo {
+        self.hot.cut()
+    }
+
+    /// The blocks of the hot tier up to the position of a cut.
+    pub(super) fn sealed_upto(&self, upto: SeqNo) -> Vec<Block> {
+        self.hot.sealed_upto(upto)
+    }
+
+    /// Where blocks are sealed.
+    pub(super) fn hot(&self) -> &HotTier {
+        &self.hot
     }
 
     /// Where documents from `first` to `last` were superseded up to the position `upto`.

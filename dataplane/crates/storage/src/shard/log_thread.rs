@@ -165,7 +165,7 @@ impl LogThread {
             Known::Reused => return Err(AppendError::KeyReused),
         }
         let count = waiting.batch.records.len() as u64;
-        let first = self.log.append(&waiting.payload, count)?;
+        let first = self.log.append(&waiting.batch, waiting.bytes)?;
         let epoch = self.log.epoch();
         if let Some(entry) = entry_of(&waiting.batch, epoch, first) {
             self.keys.remember(entry);
@@ -194,7 +194,7 @@ impl LogThread {
         for Logged { entry, request } in logged {
             match request {
                 Request::Append(mut waiting) => {
-                    bytes += waiting.payload.len();
+                    bytes += waiting.bytes;
                     self.tell(&waiting, entry);
                     if !entry.repeated {
                         let records = std::mem::take(&mut waiting.batch.records);
@@ -231,7 +231,7 @@ impl LogThread {
                 epoch = %entry.epoch,
                 first_seq = %entry.first,
                 records = entry.last.0 - entry.first.0 + 1,
-                bytes = waiting.payload.len(),
+                bytes = waiting.bytes,
                 repeated = entry.repeated,
                 "appended frame"
             );
@@ -240,7 +240,7 @@ impl LogThread {
 
     fn refuse(&self, request: Request, error: AppendError) {
         if let Request::Append(waiting) = &request {
-            self.queue.answered(waiting.payload.len());
+            self.queue.answered(waiting.bytes);
         }
         request.refuse(error);
     }

@@ -3,7 +3,6 @@
 //! Bounded by bytes, counted from the moment a batch is queued until it is acknowledged, so that the memory of batches
 //! under way is bounded too.
 
-use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::Instant;
 
@@ -13,7 +12,6 @@ use tracing::Span;
 
 use super::Appended;
 use crate::AppendError;
-use crate::block::Block;
 use crate::segment::KeyEntry;
 
 /// What is called when a batch's fate is known.
@@ -34,18 +32,18 @@ pub(super) enum Request {
 pub(super) struct Cut {
     /// The epoch of the log.
     pub(super) epoch: Epoch,
-    /// The last record; everything up to it is durable in the log and in `blocks` or in segments.
+    /// The last record; everything up to it is durable in the log, and in closed blocks of the hot tier or in segments.
     pub(super) upto: SeqNo,
     /// The last record of a batch, or before what was asked for.
     pub(super) last_of_batch: SeqNo,
-    pub(super) blocks: Arc<Vec<Block>>,
     pub(super) keys: Vec<KeyEntry>,
 }
 
-/// A batch with its encoding and the span of the request that it came with.
+/// A batch that keeps its promises, with the span of the request that it came with.
 pub(super) struct WaitingBatch {
     pub(super) batch: Batch,
-    pub(super) payload: Vec<u8>,
+    /// What it takes in the log.
+    pub(super) bytes: usize,
     pub(super) span: Span,
     pub(super) done: Done,
 }
@@ -53,7 +51,7 @@ pub(super) struct WaitingBatch {
 impl Request {
     fn bytes(&self) -> usize {
         match self {
-            Request::Append(waiting) => waiting.payload.len(),
+            Request::Append(waiting) => waiting.bytes,
             Request::StartEpoch(..) | Request::Cut(..) | Request::Trim(..) => 0,
         }
     }
@@ -115,16 +113,11 @@ impl Queue {
         Queue { bytes_max, state: Mutex::new(state), changed: Condvar::new() }
     }
 
-    /// Whether a batch of `bytes` would be taken now.
-    pub(super) fn admits(&self, bytes: usize) -> Result<(), AppendError> {
-        self.state.lock().admits_batch(bytes, self.bytes_max)
-    }
-
     /// Takes a request.
     pub(super) fn push(&self, request: Request) -> Result<(), AppendError> {
         let mut state = self.state.lock();
         match &request {
-            Request::Append(waiting) => state.admits_batch(waiting.payload.len(), self.bytes_max)?,
+            Request::Append(waiting) => state.admits_batch(waiting.bytes, self.bytes_max)?,
             Request::StartEpoch(..) | Request::Cut(..) | Request::Trim(..) => state.admits()?,
         }
         state.bytes += request.bytes();

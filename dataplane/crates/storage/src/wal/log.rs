@@ -7,18 +7,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use grepzilla_model::{Epoch, SeqNo};
+use grepzilla_model::{Batch, Epoch, SeqNo};
 
 use super::counters::LogCounters;
 use super::file_header::{FILE_HEADER_BYTES, LogOwner};
-use super::frame::{FrameType, frame_bytes};
+use super::frame::FrameType;
 use super::name::FileNo;
 use super::prepare::{NotPrepared, Preparer};
 use super::reader::LogPosition;
 use super::recovery::Resumed;
 use super::sealed::{SealedFile, SealedFiles};
 use super::sizes::LogSizes;
-use super::writer::{NewFrame, SEAL_PAYLOAD_BYTES, WalFile, new_header};
+use super::writer::{NewFrame, Payload, SEAL_PAYLOAD_BYTES, WalFile, new_header};
 use crate::AppendError;
 use crate::disk::{Died, Disk, WriteError, sync_dir};
 use crate::replica::{Checkpoint, ReplicaFolder};
@@ -30,6 +30,7 @@ pub(crate) struct Log {
     dir: PathBuf,
     owner: LogOwner,
     sizes: LogSizes,
+    past_cache: bool,
     current: WalFile,
     preparer: Preparer,
     last_file_no: FileNo,
@@ -56,6 +57,7 @@ impl Log {
             dir,
             owner: folder.owner(),
             sizes,
+            past_cache: false,
             current: resumed.file,
             preparer,
             last_file_no: resumed.last_file_no,
@@ -69,6 +71,12 @@ impl Log {
         };
         log.order_next();
         log
+    }
+
+    /// Writes past the cache of the operating system from now on: for who syncs after each write.
+    pub(crate) fn write_past_cache(&mut self) {
+        self.past_cache = true;
+        self.current.write_past_cache(true);
     }
 
     /// The epoch of the last record.
@@ -108,11 +116,12 @@ impl Log {
         self.committed = committed;
     }
 
-    /// Appends a batch of `records` records. Answers the sequence number of the first. It is in the file after
-    /// [`Log::write`] and durable after [`Log::sync`].
-    pub(crate) fn append(&mut self, payload: &[u8], records: u64) -> Result<SeqNo, AppendError> {
-        self.make_room(payload.len())?;
-        let first = self.push(FrameType::Data, self.position.epoch, payload, records);
+    /// Appends a batch that keeps its promises and takes so many bytes. Answers the sequence number of the first record. It is
+    /// in the file after [`Log::write`] and durable after [`Log::sync`].
+    pub(crate) fn append(&mut self, batch: &Batch, payload_bytes: usize) -> Result<SeqNo, AppendError> {
+        self.make_room(payload_bytes)?;
+        let records = batch.records.len() as u64;
+        let first = self.push(FrameType::Data, self.position.epoch, Payload::Batch(batch), records);
         self.first_batch_at.get_or_insert_with(Instant::now);
         self.counters.batches += 1;
         Ok(first)
@@ -124,7 +133,7 @@ impl Log {
             return Err(AppendError::StaleEpoch { current: self.epoch(), asked: epoch });
         }
         self.make_room(0)?;
-        Ok(self.push(FrameType::EpochStart, epoch, &[], 1))
+        Ok(self.push(FrameType::EpochStart, epoch, Payload::Bytes(&[]), 1))
     }
 
     /// Hands all appended frames to the operating system.
@@ -159,7 +168,7 @@ impl Log {
     pub(crate) fn protect(&mut self) -> Result<(), Died> {
         if !self.protected {
             assert!(self.is_synced(), "a frame speaks of what is durable when it is written");
-            self.push(FrameType::Pad, self.position.epoch, &[], 0);
+            self.push(FrameType::Pad, self.position.epoch, Payload::Bytes(&[]), 0);
             self.write()?;
             self.sync()?;
             self.protected = true;
@@ -186,7 +195,7 @@ impl Log {
         let mut payload = [0; SEAL_PAYLOAD_BYTES];
         payload[..8].copy_from_slice(&next.header.epoch.0.to_le_bytes());
         payload[8..].copy_from_slice(&next.header.file_no.0.to_le_bytes());
-        self.push(FrameType::Seal, self.position.epoch, &payload, 0);
+        self.push(FrameType::Seal, self.position.epoch, Payload::Bytes(&payload), 0);
         self.write()?;
         self.sync()?;
         tracing::info!(
@@ -203,6 +212,7 @@ impl Log {
         });
         let previous = self.current.as_previous();
         let sealed = std::mem::replace(&mut self.current, WalFile::begin(next, Some(previous)));
+        self.current.write_past_cache(self.past_cache);
         let (file, length) = sealed.into_sealed();
         self.preparer.give_back(file, length);
         self.first_batch_at = None;
@@ -251,13 +261,13 @@ impl Log {
         Ok(())
     }
 
-    fn push(&mut self, kind: FrameType, epoch: Epoch, payload: &[u8], records: u64) -> SeqNo {
-        let first_seq = self.position.next_seq;
+    fn push(&mut self, kind: FrameType, epoch: Epoch, payload: Payload<'_>, records: u64) -> SeqNo {
+        let (first_seq, before) = (self.position.next_seq, self.current.end());
         self.current.push(NewFrame { kind, compressed: false, first_seq, epoch, commit: self.committed, payload });
         self.position = LogPosition { epoch, next_seq: first_seq.plus(records) };
         self.counters.frames += 1;
         self.counters.records += records;
-        self.counters.bytes_written += frame_bytes(payload.len());
+        self.counters.bytes_written += self.current.end() - before;
         self.protected = false;
         first_seq
     }

@@ -10,10 +10,11 @@
 //! Little endian, nothing between the fields and nothing behind the last one. A batch has one encoding, and every byte
 //! string is the encoding of one batch or an error: `encode(decode(bytes)) == bytes`.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use grepzilla_model::record::ID_BYTES_MAX;
-use grepzilla_model::{Batch, BodyHash, Bucket, IndexName, KeyHash, Record, RecordKind, TimeNs};
+use grepzilla_model::{Batch, BodyHash, Bucket, IndexName, KeyHash, Record, RecordKind, SharedText, TimeNs};
 
 /// Count, two hashes and a time.
 const BATCH_BYTES: usize = 4 + 16 + 16 + 8;
@@ -37,17 +38,11 @@ pub struct PayloadError {
 ///
 /// # Panics
 ///
-/// If the batch has no record, or a record an id or source beyond the limits of [`Record`].
+/// As [`check_promises`] does.
 pub fn encode_payload(batch: &Batch) -> Vec<u8> {
-    assert!(!batch.records.is_empty(), "a batch has at least one record");
+    check_promises(batch);
     let mut bytes = Vec::with_capacity(payload_bytes(batch));
-    bytes.extend_from_slice(&u32::try_from(batch.records.len()).expect("fewer than 2^32 records").to_le_bytes());
-    bytes.extend_from_slice(&batch.key.0);
-    bytes.extend_from_slice(&batch.body.0);
-    bytes.extend_from_slice(&batch.received.0.to_le_bytes());
-    for record in &batch.records {
-        encode_record(record, &mut bytes);
-    }
+    put_payload(batch, |part| bytes.extend_from_slice(part));
     bytes
 }
 
@@ -59,26 +54,55 @@ pub fn payload_bytes(batch: &Batch) -> usize {
     BATCH_BYTES + batch.records.iter().map(|record| RECORD_BYTES + variable(record)).sum::<usize>()
 }
 
-fn encode_record(record: &Record, bytes: &mut Vec<u8>) {
-    let id = record.id.as_deref().unwrap_or_default();
-    assert!(id.len() <= ID_BYTES_MAX && record.id.as_deref() != Some(""), "an id has 1 to {ID_BYTES_MAX} bytes");
-    let index = record.index.as_str();
+/// Panics if the batch has no record, or a record an id or source beyond the limits of [`Record`].
+pub(crate) fn check_promises(batch: &Batch) {
+    assert!(!batch.records.is_empty(), "a batch has at least one record");
+    for Record { kind, id, source, .. } in &batch.records {
+        let id_bytes = id.as_ref().map(|id| id.len());
+        assert!(
+            id_bytes.is_none_or(|bytes| (1..=ID_BYTES_MAX).contains(&bytes)),
+            "an id has 1 to {ID_BYTES_MAX} bytes"
+        );
+        assert!(u32::try_from(source.len()).is_ok(), "a document has less than 4 GiB");
+        let is_whole = *kind == RecordKind::Put || (id.is_some() && source.is_empty());
+        assert!(is_whole, "a tombstone has an id and no source");
+    }
+}
+
+/// Gives the bytes of a batch that keeps its promises, part by part.
+pub(super) fn put_payload(batch: &Batch, mut put: impl FnMut(&[u8])) {
+    let mut head = [0; BATCH_BYTES];
+    head[..4].copy_from_slice(&(batch.records.len() as u32).to_le_bytes());
+    head[4..20].copy_from_slice(&batch.key.0);
+    head[20..36].copy_from_slice(&batch.body.0);
+    head[36..].copy_from_slice(&batch.received.0.to_le_bytes());
+    put(&head);
+    batch.records.iter().for_each(|record| put_record(record, &mut put));
+}
+
+fn put_record(record: &Record, put: &mut impl FnMut(&[u8])) {
+    let (id, index) = (record.id.as_deref().unwrap_or_default(), record.index.as_str());
     let kind = match record.kind {
         RecordKind::Put => 1,
-        RecordKind::Tombstone => {
-            assert!(record.id.is_some() && record.source.is_empty(), "a tombstone has an id and no source");
-            2
-        }
+        RecordKind::Tombstone => 2,
     };
-    bytes.extend_from_slice(&[kind, 0]);
-    bytes.extend_from_slice(&record.bucket.0.to_le_bytes());
-    bytes.push(u8::try_from(index.len()).expect("an index name has at most 64 bytes"));
-    bytes.extend_from_slice(index.as_bytes());
-    bytes.extend_from_slice(&u16::try_from(id.len()).expect("checked above").to_le_bytes());
-    bytes.extend_from_slice(id.as_bytes());
-    bytes.extend_from_slice(&record.time.0.to_le_bytes());
-    bytes.extend_from_slice(&u32::try_from(record.source.len()).expect("a document has less than 4 GiB").to_le_bytes());
-    bytes.extend_from_slice(&record.source);
+    let bucket = record.bucket.0.to_le_bytes();
+    put(&[kind, 0, bucket[0], bucket[1], index.len() as u8]);
+    put(index.as_bytes());
+    let (id_bytes, time) = ((id.len() as u16).to_le_bytes(), record.time.0.to_le_bytes());
+    let source_bytes = (record.source.len() as u32).to_le_bytes();
+    if id.is_empty() {
+        let mut tail = [0; 2 + 8 + 4];
+        tail[2..10].copy_from_slice(&time);
+        tail[10..].copy_from_slice(&source_bytes);
+        put(&tail);
+    } else {
+        put(&id_bytes);
+        put(id.as_bytes());
+        put(&time);
+        put(&source_bytes);
+    }
+    put(record.source.as_bytes());
 }
 
 /// The batch of some bytes, from the disk or from another node.
@@ -92,19 +116,54 @@ pub fn decode_payload(bytes: &[u8]) -> Result<Batch, PayloadError> {
     let key = KeyHash(cursor.array("a key hash")?);
     let body = BodyHash(cursor.array("a body hash")?);
     let received = TimeNs(i64::from_le_bytes(cursor.array("a time of receipt")?));
-    let mut records = Vec::with_capacity(count);
+    let mut heads = Vec::with_capacity(count);
+    let mut sources = Vec::with_capacity(bytes.len());
     // Records of one batch are mostly of one index: its name is made once and shared.
     let mut index = IndexName::default();
     for _ in 0..count {
-        records.push(decode_record(&mut cursor, &mut index)?);
+        heads.push(decode_record(&mut cursor, &mut index, &mut sources)?);
     }
     if cursor.offset != bytes.len() {
         return Err(cursor.error_at(cursor.offset, "the end"));
     }
+    let records = with_sources(heads, sources).map_err(|offset| cursor.error_at(offset, "UTF-8"))?;
     Ok(Batch { key, body, received, records })
 }
 
-fn decode_record(cursor: &mut Cursor<'_>, last_index: &mut IndexName) -> Result<Record, PayloadError> {
+/// A record whose source stands among those of the batch.
+struct Head {
+    kind: RecordKind,
+    bucket: Bucket,
+    index: IndexName,
+    id: Option<Arc<str>>,
+    time: TimeNs,
+    source: Range<usize>,
+    /// Of the source in the payload.
+    offset: usize,
+}
+
+/// Gives the records their parts of one text; an error is the place of a source that is none.
+fn with_sources(heads: Vec<Head>, sources: Vec<u8>) -> Result<Vec<Record>, usize> {
+    let sources = String::from_utf8(sources).map_err(|error| {
+        let invalid = error.utf8_error().valid_up_to();
+        heads.iter().find(|head| invalid < head.source.end).map_or(0, |head| head.offset)
+    })?;
+    let sources = SharedText::new(sources);
+    let record = |head: Head| {
+        let Head { kind, bucket, index, id, time, source, offset } = head;
+        // Two sources could be text only together.
+        let is_text = sources.is_char_boundary(source.start) && sources.is_char_boundary(source.end);
+        let source = if is_text { sources.part(source) } else { return Err(offset) };
+        Ok(Record { kind, bucket, index, id, time, source })
+    };
+    heads.into_iter().map(record).collect()
+}
+
+fn decode_record(
+    cursor: &mut Cursor<'_>,
+    last_index: &mut IndexName,
+    sources: &mut Vec<u8>,
+) -> Result<Head, PayloadError> {
     let start = cursor.offset;
     let kind = match cursor.array("a record's kind and flags")? {
         [1, 0] => RecordKind::Put,
@@ -113,9 +172,10 @@ fn decode_record(cursor: &mut Cursor<'_>, last_index: &mut IndexName) -> Result<
     };
     let bucket = Bucket(u16::from_le_bytes(cursor.array("a bucket")?));
     let [index_bytes] = cursor.array("the length of an index")?;
-    let index = cursor.text(usize::from(index_bytes), "an index")?;
-    if index != last_index.as_str() {
-        *last_index = IndexName::new(index).map_err(|_| cursor.error_at(start, "a valid index"))?;
+    let index = cursor.take(usize::from(index_bytes), "an index")?;
+    if index != last_index.as_str().as_bytes() {
+        let name = std::str::from_utf8(index).ok().and_then(|name| IndexName::new(name).ok());
+        *last_index = name.ok_or_else(|| cursor.error_at(start, "a valid index"))?;
     }
     let id_bytes = usize::from(u16::from_le_bytes(cursor.array("the length of an id")?));
     if id_bytes > ID_BYTES_MAX {
@@ -124,17 +184,21 @@ fn decode_record(cursor: &mut Cursor<'_>, last_index: &mut IndexName) -> Result<
     let id = cursor.text(id_bytes, "an id")?;
     let time = TimeNs(i64::from_le_bytes(cursor.array("a time")?));
     let source_bytes = u32::from_le_bytes(cursor.array("the length of a source")?) as usize;
-    let source = cursor.text(source_bytes, "a source")?;
+    let offset = cursor.offset;
+    let source = cursor.take(source_bytes, "a source")?;
     if kind == RecordKind::Tombstone && (id.is_empty() || !source.is_empty()) {
         return Err(cursor.error_at(start, "a tombstone with an id and no source"));
     }
-    Ok(Record {
+    let source_start = sources.len();
+    sources.extend_from_slice(source);
+    Ok(Head {
         kind,
         bucket,
         index: last_index.clone(),
         id: (!id.is_empty()).then(|| Arc::from(id)),
         time,
-        source: Arc::from(source.as_bytes()),
+        source: source_start..sources.len(),
+        offset,
     })
 }
 
@@ -179,7 +243,7 @@ mod tests {
             index: IndexName::default(),
             id: id.map(Arc::from),
             time: TimeNs(-1),
-            source: Arc::from(source.as_bytes()),
+            source: source.into(),
         }
     }
 
@@ -239,7 +303,7 @@ mod tests {
                 index: IndexName::new(&index).expect("made to fit"),
                 id: id.map(Arc::from),
                 time: TimeNs(time),
-                source: if tombstone { Arc::from([]) } else { Arc::from(source.as_bytes()) },
+                source: if tombstone { SharedText::default() } else { source.into() },
             }
         })
     }

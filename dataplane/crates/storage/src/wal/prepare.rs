@@ -12,6 +12,7 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 use super::file_header::FileHeader;
 use super::writer::PreparedFile;
 use crate::disk::{Died, Disk, DurableFile, WriteError};
+use crate::priority;
 
 /// How long a full disk is left alone before the next try.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -62,7 +63,10 @@ impl Preparer {
         let shared = Arc::new(Shared { disk, dir, desk, changed: Condvar::new() });
         let thread = std::thread::Builder::new().name("wal-prepare".into()).spawn({
             let shared = Arc::clone(&shared);
-            move || shared.run()
+            move || {
+                priority::work_behind();
+                shared.run();
+            }
         });
         Preparer { shared, thread: Some(thread.expect("the system has room for a thread")) }
     }

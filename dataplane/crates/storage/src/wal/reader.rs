@@ -7,7 +7,7 @@ use super::frame::{ALIGNMENT, FRAME_HEADER_BYTES, FrameHeader, FrameType, MAGIC,
 use crate::disk::{DiskError, DurableFile};
 
 /// How much is read at once. A longer frame is read whole.
-const WINDOW_BYTES: usize = 1 << 20;
+const WINDOW_BYTES: usize = 4 << 20;
 
 /// Where a log stands between two frames: what the next one must continue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

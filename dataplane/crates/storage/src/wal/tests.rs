@@ -13,7 +13,7 @@ use super::file_header::{FILE_HEADER_BYTES, FileHeader, FileState, LogOwner};
 use super::frame::FrameType;
 use super::name::{FileNo, file_name};
 use super::sizes::LogSizes;
-use super::writer::{NewFrame, PreparedFile, WalFile};
+use super::writer::{NewFrame, Payload, PreparedFile, WalFile};
 use super::{encode_payload, recover};
 use crate::OpenError;
 use crate::disk::twin::Machine;
@@ -48,7 +48,7 @@ fn batch() -> Batch {
         index: IndexName::new("logs").expect("valid"),
         id: id.map(Arc::from),
         time: TimeNs(0x0102_0304_0506_0708),
-        source: Arc::from(source.as_bytes()),
+        source: source.into(),
     };
     Batch {
         key: KeyHash(*b"key-key-key-key-"),
@@ -63,7 +63,14 @@ fn batch() -> Batch {
 
 fn frame(kind: FrameType, first_seq: u64, payload: &[u8]) -> NewFrame<'_> {
     let commit = SeqNo(first_seq - 1);
-    NewFrame { kind, compressed: false, first_seq: SeqNo(first_seq), epoch: Epoch(1), commit, payload }
+    NewFrame {
+        kind,
+        compressed: false,
+        first_seq: SeqNo(first_seq),
+        epoch: Epoch(1),
+        commit,
+        payload: Payload::Bytes(payload),
+    }
 }
 
 /// Two files: the first is sealed, the second holds one batch and knows it as durable.

@@ -9,7 +9,7 @@ use grepzilla_model::{
 use uuid::Uuid;
 
 use super::sizes::LogSizes;
-use super::{Log, encode_payload, recover};
+use super::{Log, payload_bytes, recover};
 use crate::disk::Disk;
 use crate::disk::twin::{Fault, Machine};
 use crate::replica::ReplicaFolder;
@@ -33,7 +33,7 @@ fn batch(bytes: usize) -> Batch {
         index: IndexName::default(),
         id: None,
         time: TimeNs(1),
-        source: Arc::from("x".repeat(bytes).as_bytes()),
+        source: "x".repeat(bytes).into(),
     };
     Batch { key: KeyHash::default(), body: BodyHash::default(), received: TimeNs(2), records: vec![record; 2] }
 }
@@ -50,7 +50,8 @@ fn opened(disk: Arc<dyn Disk>, flushed: SeqNo) -> Result<(ReplicaFolder, Log, Ve
 fn live(log: &mut Log, told: &mut Told, batches: usize, trim_every: usize) -> Result<(), AppendError> {
     log.start_epoch(log.epoch().next())?;
     for number in 1..=batches {
-        log.append(&encode_payload(&batch(90 + 7 * (number % 5))), 2)?;
+        let batch = batch(90 + 7 * (number % 5));
+        log.append(&batch, payload_bytes(&batch))?;
         log.write()?;
         log.sync()?;
         told.durable = log.last_seq();

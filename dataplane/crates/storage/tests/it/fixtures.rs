@@ -56,7 +56,7 @@ pub(crate) fn batch(numbers: impl IntoIterator<Item = u64>, bytes: usize) -> Bat
         index: IndexName::default(),
         id: None,
         time: TimeNs(i64::try_from(number).expect("small")),
-        source: Arc::from(source(number, bytes).as_bytes()),
+        source: source(number, bytes).into(),
     };
     Batch {
         key: KeyHash::default(),
@@ -93,7 +93,7 @@ pub(crate) fn documents(view: &View) -> BTreeMap<SeqNo, String> {
     }
     for tail in view.open() {
         for document in tail.documents() {
-            add(document.stamp.seq, &document.source());
+            add(document.stamp.seq, document.source());
         }
     }
     found

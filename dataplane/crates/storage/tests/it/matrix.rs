@@ -216,7 +216,7 @@ fn batch_of(key: u8, records: &[Written]) -> Batch {
     let record = |written: &Written| Record {
         kind: if written.number.is_some() { RecordKind::Put } else { RecordKind::Tombstone },
         id: written.id.map(|id| format!("id-{id}").into()),
-        source: written.number.map_or(String::new(), |_| source_of(*written)).as_bytes().into(),
+        source: written.number.map_or(String::new(), |_| source_of(*written)).into(),
         ..batch([0], 1).records.remove(0)
     };
     let records = records.iter().map(record).collect();

@@ -23,7 +23,7 @@ fn versions(numbers: std::ops::Range<u64>, bytes: usize) -> Batch {
     let record = |number: u64| Record {
         kind: RecordKind::Put,
         id: Some(id(number)),
-        source: Arc::from(version(number, bytes).as_bytes()),
+        source: version(number, bytes).into(),
         ..batch([0], 1).records.remove(0)
     };
     Batch { records: numbers.map(record).collect(), ..batch([], 1) }

@@ -22,7 +22,7 @@ fn record(index: &IndexName, id: &str, number: Option<u64>) -> Record {
         kind: if number.is_some() { RecordKind::Put } else { RecordKind::Tombstone },
         index: index.clone(),
         id: Some(Arc::from(id)),
-        source: Arc::from(source.as_bytes()),
+        source: source.into(),
         ..batch([0], 1).records.remove(0)
     }
 }

@@ -104,7 +104,7 @@ fn records(out: &mut impl Write, file: &str, frame: &Frame) -> io::Result<()> {
             RecordKind::Tombstone => "tombstone",
         };
         // Line ends in a document are white space between its tokens: inside a string they are escaped.
-        let source = String::from_utf8_lossy(&record.source).replace(['\n', '\r'], " ");
+        let source = record.source.replace(['\n', '\r'], " ");
         let object = json!({
             "part": "record",
             "file": file,

@@ -132,11 +132,7 @@ fn batch(out: &mut impl Write, shard: ShardId, frame: &Frame, width: Option<usiz
         let id = record.id.as_deref().map_or_else(|| format!("{shard}.{}.{seq}", frame.epoch), str::to_owned);
         let line = format!(
             "            {seq} {kind} {}/{} bucket {} {} {}",
-            record.index,
-            id,
-            record.bucket.0,
-            record.time,
-            String::from_utf8_lossy(&record.source)
+            record.index, id, record.bucket.0, record.time, &*record.source
         );
         writeln!(out, "{}", cut(printable(&line).trim_end(), width))?;
     }

@@ -13,7 +13,7 @@ fn rules(on_exceeded: OnExceeded) -> DocumentRules {
 /// What is stored, and how many values were left out, cut and added.
 fn stored(rules: &DocumentRules, source: &str) -> (String, [u64; 3]) {
     let (document, Amended { dropped, trimmed, defaulted }) = rules.read(source.as_bytes()).expect("a good document");
-    (document.into_source(), [dropped, trimmed, defaulted])
+    (document.source().to_owned(), [dropped, trimmed, defaulted])
 }
 
 fn refused(rules: &DocumentRules, source: &str) -> (&'static str, Option<String>) {
@@ -307,7 +307,7 @@ proptest! {
 
 /// The code and field of everything that is wrong.
 fn faults(rules: &DocumentRules, source: &str) -> Vec<(&'static str, Option<String>)> {
-    let faults = rules.refusal(source.as_bytes()).faults;
+    let faults = rules.refusal(&source.into()).faults;
     faults.iter().map(|fault| (fault.code(), fault.field().map(str::to_owned))).collect()
 }
 
@@ -367,9 +367,9 @@ fn behind_an_error_of_syntax_nothing_is_told_and_before_it_everything() {
 #[test]
 fn a_refused_document_is_named_by_its_id() {
     let rules = rules(OnExceeded::Reject);
-    let named = rules.refusal(r#"{"_id":"a-1","a":"123456"}"#.as_bytes());
+    let named = rules.refusal(&r#"{"_id":"a-1","a":"123456"}"#.into());
     assert_eq!((named.id.as_deref(), named.faults.len()), (Some("a-1"), 1));
-    let nameless = rules.refusal(r#"{"_id":[],"a":"123456"}"#.as_bytes());
+    let nameless = rules.refusal(&r#"{"_id":[],"a":"123456"}"#.into());
     assert_eq!((nameless.id.as_deref(), nameless.faults.len()), (None, 2));
 }
 
@@ -397,7 +397,7 @@ proptest! {
         let mut rules = rules(on_exceeded);
         rules.require("a").expect("a path");
         rules.expect_type("b", FieldType::Number).expect("a path");
-        let faults = rules.refusal(source.as_bytes()).faults;
+        let faults = rules.refusal(&source.as_str().into()).faults;
         match rules.read(source.as_bytes()) {
             Ok(_) => prop_assert!(faults.is_empty(), "{faults:?}"),
             Err(error) => {

@@ -204,7 +204,7 @@ fn tombstone(index: &str, id: &str) -> Record {
         index: IndexName::new(index).expect("a good name"),
         id: Some(id.into()),
         time: TimeNs(0),
-        source: Arc::from(Vec::new()),
+        source: "".into(),
     }
 }
 

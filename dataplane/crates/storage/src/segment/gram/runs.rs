@@ -17,14 +17,14 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::GramKey;
+use super::{GramKey, KEYS_END};
 use crate::ReadError;
 use crate::disk::{Disk, GrowingFile, WriteError};
 use crate::segment::WriteSegmentError;
 use crate::segment::bytes::put_varint;
 
-/// Pairs of a chunk: 16 MiB.
-const CHUNK_PAIRS: usize = 1 << 21;
+/// Pairs of a chunk, and room to sort them: 16 MiB.
+const CHUNK_PAIRS: usize = 1 << 20;
 
 /// Bytes of runs that are kept in memory.
 const MEMORY_BYTES_MAX: usize = 128 << 20;
@@ -37,6 +37,8 @@ const READ_BYTES: u64 = 128 << 10;
 pub(crate) struct GramRuns {
     /// Key in the upper half, unit in the lower.
     chunk: Vec<u64>,
+    /// Room for sorting.
+    room: Vec<u64>,
     runs: Vec<Run>,
     memory_bytes: usize,
     memory_bytes_max: usize,
@@ -62,6 +64,7 @@ impl GramRuns {
     pub(crate) fn new(disk: &Arc<dyn Disk>, scratch_path: PathBuf) -> GramRuns {
         GramRuns {
             chunk: Vec::new(),
+            room: Vec::new(),
             runs: Vec::new(),
             memory_bytes: 0,
             memory_bytes_max: MEMORY_BYTES_MAX,
@@ -93,7 +96,7 @@ impl GramRuns {
         mut give: impl FnMut(GramKey, &[u32]) -> Result<(), WriteError>,
     ) -> Result<(), WriteSegmentError> {
         self.pack()?;
-        self.chunk = Vec::new();
+        (self.chunk, self.room) = (Vec::new(), Vec::new());
         if let Some(scratch) = &mut self.scratch {
             scratch.write_out()?;
         }
@@ -120,7 +123,7 @@ impl GramRuns {
 
     pub(super) fn pack(&mut self) -> Result<(), WriteError> {
         let Some(first_unit) = self.chunk.iter().map(|pair| *pair as u32).min() else { return Ok(()) };
-        self.chunk.sort_unstable();
+        sort_by_key(&mut self.chunk, &mut self.room);
         let bytes = packed(&self.chunk, first_unit);
         self.chunk.clear();
         let place = if self.memory_bytes + bytes.len() <= self.memory_bytes_max {
@@ -137,6 +140,28 @@ impl GramRuns {
         };
         self.runs.push(Run { first_unit, place });
         Ok(())
+    }
+}
+
+/// Sorts pairs by their keys. Those of one key stay in their order: units ascend already.
+fn sort_by_key(pairs: &mut Vec<u64>, room: &mut Vec<u64>) {
+    const DIGIT_BITS: u32 = 9;
+    const PASSES: u32 = KEYS_END.ilog2() / DIGIT_BITS + 1;
+    for pass in 0..PASSES {
+        let digit = |pair: u64| (pair >> (32 + pass * DIGIT_BITS)) as usize & ((1 << DIGIT_BITS) - 1);
+        let mut places = [0usize; 1 << DIGIT_BITS];
+        pairs.iter().for_each(|pair| places[digit(*pair)] += 1);
+        let mut next = 0;
+        for place in &mut places {
+            next += std::mem::replace(place, next);
+        }
+        room.resize(pairs.len(), 0);
+        for pair in pairs.iter() {
+            let place = &mut places[digit(*pair)];
+            room[*place] = *pair;
+            *place += 1;
+        }
+        std::mem::swap(pairs, room);
     }
 }
 

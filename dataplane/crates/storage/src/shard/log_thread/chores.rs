@@ -30,14 +30,14 @@ impl LogThread {
         Ok(())
     }
 
-    /// Makes the log durable and seals the hot tier.
+    /// Makes the log durable and closes the blocks of the hot tier.
     fn cut(&mut self, behind: SeqNo) -> Result<Cut, Died> {
         self.log.write()?;
         if !self.log.is_synced() {
             self.log.sync()?;
         }
-        let (blocks, last_of_batch) = self.contents.cut();
+        let last_of_batch = self.contents.cut();
         let keys = self.keys.after(behind);
-        Ok(Cut { epoch: self.log.epoch(), upto: self.log.last_seq(), last_of_batch, blocks, keys })
+        Ok(Cut { epoch: self.log.epoch(), upto: self.log.last_seq(), last_of_batch, keys })
     }
 }

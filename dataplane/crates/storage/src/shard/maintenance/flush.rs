@@ -7,7 +7,6 @@ use grepzilla_model::{SegmentEntry, SeqNo, TimeNs};
 
 use super::{Flushed, Maintenance};
 use crate::MaintenanceError;
-use crate::block::Block;
 use crate::shard::contents::NewSegment;
 use crate::shard::queue::{Cut, Request};
 
@@ -59,10 +58,10 @@ impl Maintenance {
     }
 
     fn write_cut(&self, cut: &Cut, first: SeqNo) -> Result<SegmentEntry, MaintenanceError> {
-        let mut blocks: Vec<&Block> = cut.blocks.iter().collect();
+        let mut blocks = self.contents.sealed_upto(cut.upto);
         blocks.sort_by(|one, next| one.index().cmp(next.index()).then(one.span().seq_min.cmp(&next.span().seq_min)));
         let mut writer = self.segment_writer(cut.epoch, first, cut.upto)?;
-        for block in blocks {
+        for block in &blocks {
             writer.add(block)?;
         }
         cut.keys.iter().for_each(|key| writer.key(*key));

@@ -76,9 +76,11 @@ pub(super) fn replay(
     };
     let mut before = Vec::new();
     let mut last = None;
+    inventory.log.iter().take(1).for_each(|first| first.file.read_ahead());
     for (place, file) in inventory.log.iter().enumerate() {
         match inventory.log.get(place + 1) {
             Some(successor) => {
+                successor.file.read_ahead();
                 let bytes = replay.ended_file(file, successor)?;
                 before.push(Ended { last_seq: SeqNo(replay.position.next_seq.0 - 1), bytes });
             }

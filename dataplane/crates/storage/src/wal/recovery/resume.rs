@@ -17,7 +17,7 @@ use crate::wal::name::FileNo;
 use crate::wal::reader::{FrameReader, LogPosition, ReadError};
 use crate::wal::sealed::{SealedFile, SealedFiles};
 use crate::wal::sizes::LogSizes;
-use crate::wal::writer::{NewFrame, PreparedFile, WalFile, new_header};
+use crate::wal::writer::{NewFrame, Payload, PreparedFile, WalFile, new_header};
 
 /// How many bytes of copied frames are written at once.
 const COPY_BYTES: u64 = 1 << 20;
@@ -154,7 +154,7 @@ impl LastPart<'_> {
                 first_seq: frame.header.first_seq,
                 epoch: frame.header.epoch,
                 commit: frame.header.commit,
-                payload: frame.payload,
+                payload: Payload::Bytes(frame.payload),
             });
             if fresh.end() - gathered_from >= COPY_BYTES {
                 fresh.write_behind_header()?;

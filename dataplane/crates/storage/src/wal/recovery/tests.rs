@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc;
 
 use grepzilla_model::{
     Batch, BodyHash, Bucket, ClusterUuid, IndexName, KeyHash, Record, RecordKind, SeqNo, ShardId, TimeNs,
@@ -26,7 +26,7 @@ fn batch(number: i64, bytes: usize) -> Batch {
         index: IndexName::default(),
         id: None,
         time: TimeNs(number),
-        source: Arc::from("x".repeat(bytes).as_bytes()),
+        source: "x".repeat(bytes).into(),
     };
     Batch { key: KeyHash::default(), body: BodyHash::default(), received: TimeNs(2), records: vec![record] }
 }
