@@ -8,13 +8,13 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use grepzilla_api::config::NodeConfig;
-use grepzilla_api::status::{ClusterStatus, NodeStatus, Readiness, ShardStatus};
+use grepzilla_api::status::{ClusterStatus, HeldShard, NodeStatus, Readiness, ShardStatus};
 use grepzilla_cluster::keyspace::Keys;
 use grepzilla_cluster::registry::RegistrationState;
 use grepzilla_cluster::store::{MetadataStore, SharedStore};
 use grepzilla_cluster::topology::Topology;
 use grepzilla_model::{ClusterUuid, Epoch, Incarnation, NodeName, ShardId};
-use grepzilla_storage::BlockCache;
+use grepzilla_storage::{BlockCache, Shard};
 use tokio::sync::watch;
 
 use crate::membership::LastAddresses;
@@ -168,7 +168,7 @@ impl Node {
     fn shard_status(&self, topology: &Topology, shard: ShardId) -> ShardStatus {
         let local = self.shards.get(shard);
         let config = topology.configs.get(&shard);
-        let committed = local.as_ref().and_then(LocalShard::open).map(|open| open.log.positions().committed);
+        let open = local.as_ref().and_then(LocalShard::open).cloned();
         let leader = locate(topology, &self.name, shard, local);
         let (leader, blocker) = match leader {
             Leader::Here(_) => (Some(self.name.clone()), None),
@@ -181,9 +181,21 @@ impl Node {
             epoch: config.map_or(Epoch(0), |config| config.epoch),
             targets: topology.ring.target_names(shard).cloned().collect(),
             in_sync: config.map_or_else(Vec::new, |config| config.in_sync.clone()),
-            committed,
+            committed: open.as_ref().map(|open| open.log.positions().committed),
+            held: open.as_ref().map(|open| held(&open.log)),
             blocker,
         }
+    }
+}
+
+fn held(log: &Shard) -> HeldShard {
+    let manifest = log.manifest();
+    HeldShard {
+        flushed: manifest.flushed,
+        segments: manifest.segments.len() as u64,
+        segment_bytes: manifest.segments.iter().map(|segment| segment.bytes).sum(),
+        segment_documents: manifest.segments.iter().map(|segment| segment.documents).sum(),
+        hot_documents: log.stats().hot.documents,
     }
 }
 
@@ -254,6 +266,7 @@ mod tests {
             version: "1".to_owned(),
             formats: 1,
             incarnations: BTreeMap::new(),
+            troubles: BTreeMap::new(),
             state: NodeState::Serving,
         };
         Topology {

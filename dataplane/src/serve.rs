@@ -211,6 +211,7 @@ fn record_of(name: &NodeName, addresses: Addresses) -> NodeRecord {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         formats: FORMATS,
         incarnations: Default::default(),
+        troubles: Default::default(),
         state: NodeState::Starting,
     }
 }

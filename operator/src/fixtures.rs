@@ -145,6 +145,7 @@ pub(crate) fn running(nodes: u32, holding: u32) -> Facts {
             uuid: Some(uuid()),
             registered: ring.nodes.values().map(|node| node.name.clone()).collect(),
             shards,
+            damaged: BTreeMap::new(),
             ring: Some(ring),
         }),
     }
@@ -156,6 +157,15 @@ pub(crate) fn metadata(facts: &mut Facts) -> &mut ClusterFacts {
         MetadataFacts::InTouch(cluster) => cluster,
         MetadataFacts::OutOfTouch { .. } => panic!("these facts are out of touch"),
     }
+}
+
+/// Something of a shard is damaged: its first target says so, and nobody leads it.
+pub(crate) fn damage(facts: &mut Facts, shard: u32, sentence: &str) {
+    let cluster = metadata(facts);
+    let node =
+        cluster.ring.as_ref().and_then(|ring| ring.target_names(ShardId(shard)).next()).expect("a target").clone();
+    cluster.damaged.insert(ShardId(shard), (node, sentence.to_owned()));
+    cluster.shards.get_mut(&ShardId(shard)).expect("a shard").led = false;
 }
 
 /// The same with an etcd that does not answer.

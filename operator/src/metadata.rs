@@ -13,7 +13,7 @@ use grepzilla_cluster::keyspace::Keys;
 use grepzilla_cluster::ring_writer::{RingWriteError, RingWriter};
 use grepzilla_cluster::store::{SharedStore, StoreError};
 use grepzilla_cluster::topology::{self, Topology, TopologyTask};
-use grepzilla_model::{ClusterUuid, Ring, ShardConfig, ShardId, ShardReplica, ShardState};
+use grepzilla_model::{ClusterUuid, NodeName, Ring, ShardConfig, ShardId, ShardReplica, ShardState};
 use tokio::sync::{OnceCell, mpsc, watch};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -243,7 +243,17 @@ fn facts(topology: &Topology) -> MetadataFacts {
         ring: topology.has_ring().then(|| (*topology.ring).clone()),
         registered: topology.nodes.keys().cloned().collect(),
         shards: shards.collect(),
+        damaged: damaged(topology),
     })
+}
+
+/// What nodes say of their shards. Replicas of one shard are told once.
+fn damaged(topology: &Topology) -> BTreeMap<ShardId, (NodeName, String)> {
+    let said = topology
+        .nodes
+        .values()
+        .flat_map(|node| node.troubles.iter().map(|(shard, sentence)| (*shard, (node.name.clone(), sentence.clone()))));
+    said.collect()
 }
 
 /// A shard is led when its configuration says so, and the leader it names lives and says so too.

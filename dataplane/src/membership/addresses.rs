@@ -66,6 +66,7 @@ mod tests {
             version: "1".to_owned(),
             formats: 1,
             incarnations: BTreeMap::new(),
+            troubles: BTreeMap::new(),
             state: NodeState::Serving,
         };
         let nodes = registered.then(|| ("n-1".into(), record)).into_iter().collect();

@@ -281,6 +281,7 @@ fn picture(ports: &[(TcpListener, TcpListener)], shards: u32) -> Topology {
             version: "1".to_owned(),
             formats: 1,
             incarnations: BTreeMap::new(),
+            troubles: BTreeMap::new(),
             state: NodeState::Serving,
         };
         (name(index), record)

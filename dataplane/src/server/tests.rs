@@ -127,6 +127,25 @@ async fn a_client_that_says_nothing_or_half_a_request_is_dropped() {
 }
 
 #[tokio::test]
+async fn the_state_of_the_cluster_has_what_this_node_holds_of_its_shards_and_nothing_of_others() {
+    let cluster = Cluster::start(2, 2).await;
+    let documents = json!([{"_id": "a"}, {"_id": "b"}, {"_id": "c"}, {"_id": "d"}, {"_id": "e"}, {"_id": "f"}]);
+    let (status, answer) = cluster.ingest(0, "", documents.to_string()).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    let mut held = Vec::new();
+    for node in 0..2 {
+        let state: Value =
+            cluster.request(node, "GET", "/cluster").send().await.expect("sent").json().await.expect("JSON");
+        for (shard, of_shard) in state["shards"].as_array().expect("shards").iter().enumerate() {
+            assert_eq!(of_shard.get("held").is_some(), shard == node, "{state}");
+            held.extend(of_shard.get("held").cloned());
+        }
+    }
+    let sum = |field: &str| held.iter().map(|held| held[field].as_u64().expect("a number")).sum::<u64>();
+    assert_eq!((sum("hot_documents"), sum("segments"), sum("flushed")), (6, 0, 0), "{held:?}");
+}
+
+#[tokio::test]
 async fn the_metrics_have_the_promised_names_and_move() {
     let cluster = Cluster::start(1, 2).await;
     cluster.ingest(0, "", r#"[{"a":"needle"},{"a":1,"a":2}]"#).await;

@@ -90,6 +90,7 @@ impl ShardTask {
                     let incarnation = log.incarnation();
                     self.context.registration.update(|record| {
                         record.incarnations.insert(self.shard, incarnation);
+                        record.report(self.shard, None);
                     });
                     return Arc::new(log);
                 }
@@ -102,11 +103,13 @@ impl ShardTask {
         let (later, is_locked) = (may_open_later(&error), matches!(error, OpenError::Locked { .. }));
         let (shard, error) = (self.shard, with_causes(&error));
         tracing::error!(%shard, error, tried_again = later, "the shard cannot be opened");
-        self.show(LocalShard::Blocked { reason: format!("shard {shard} cannot be opened: {error}") });
+        let reason = format!("shard {shard} cannot be opened: {error}");
+        self.show(LocalShard::Blocked { reason: reason.clone() });
         if later {
             // Requests that began before the log was closed hold its folder until they are answered.
             tokio::time::sleep(if is_locked { RETRY_PAUSE } else { LONG_PAUSE }).await;
         } else {
+            self.context.registration.update(|record| record.report(shard, Some(&reason)));
             std::future::pending().await
         }
     }
@@ -147,6 +150,7 @@ impl ShardTask {
             tokio::time::sleep(RETRY_PAUSE).await;
         } else {
             tracing::error!(%shard, %epoch, reason, "a segment is damaged; it is kept, and the shard is only read");
+            self.context.registration.update(|record| record.report(shard, Some(&reason)));
             std::future::pending().await
         }
     }

@@ -61,10 +61,13 @@ async fn run(store: &SharedStore, dir: &TempDir) -> Running {
         version: String::new(),
         formats: 1,
         incarnations: BTreeMap::new(),
+        troubles: BTreeMap::new(),
         state: NodeState::Starting,
     };
     let options = RegistrationOptions::default();
-    let (_, registration) = Registration::new(store.clone(), Keys::local(), record, options);
+    let (register, registration) = Registration::new(store.clone(), Keys::local(), record, options);
+    let (table, cancel) = (Arc::new(ShardTable::default()), CancellationToken::new());
+    tokio::spawn(register.run(cancel.clone()));
     let known = topology::read(store.as_ref(), &Keys::local()).await.expect("read");
     let (watcher, heard) = TopologyTask::new(store.clone(), Keys::local(), None);
     let watcher = tokio::spawn(watcher.run(CancellationToken::new()));
@@ -72,7 +75,6 @@ async fn run(store: &SharedStore, dir: &TempDir) -> Running {
     tokio::spawn(follower.run(CancellationToken::new()));
     let mut config = NodeConfig::default();
     config.storage.flush_bytes = 4 << 10;
-    let (table, cancel) = (Arc::new(ShardTable::default()), CancellationToken::new());
     let manager = ShardManager::new(ShardManagerParts {
         store: store.clone(),
         keys: Keys::local(),
@@ -110,6 +112,21 @@ impl Running {
             _ => None,
         };
         self.until(shard, leading).await
+    }
+
+    /// What the node's record in the store says of a shard, as soon as it says something.
+    async fn trouble(&self, shard: u32) -> String {
+        let looking = async {
+            loop {
+                let topology = topology::read(self.store.as_ref(), &Keys::local()).await.expect("read");
+                let record = topology.nodes.values().next();
+                if let Some(trouble) = record.and_then(|record| record.troubles.get(&ShardId(shard))) {
+                    return trouble.clone();
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(TIME_MAX, looking).await.expect("it is told")
     }
 
     async fn blocked(&self, shard: u32) -> String {
@@ -199,6 +216,7 @@ async fn a_shard_whose_log_is_damaged_is_given_up_by_name_and_the_other_one_lead
     let reason = running.blocked(0).await;
     assert!(reason.contains("shard 0 cannot be opened") && reason.contains("replica.json"), "{reason}");
     running.leading(1).await;
+    assert_eq!(running.trouble(0).await, reason, "the operator reads it in the node's record");
     running.end().await;
 }
 

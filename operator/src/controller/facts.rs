@@ -127,6 +127,8 @@ pub struct ClusterFacts {
     pub registered: BTreeSet<NodeName>,
     /// The shards that have a configuration.
     pub shards: BTreeMap<ShardId, ShardFacts>,
+    /// The shards of which a node says that something is damaged: that node, and its sentence.
+    pub damaged: BTreeMap<ShardId, (NodeName, String)>,
 }
 
 /// A shard as it is.
@@ -175,6 +177,12 @@ impl Facts {
     pub fn ready_pods(&self) -> u32 {
         let ready = self.pods.values().filter(|pod| pod.ready && !pod.deleting).count();
         u32::try_from(ready).expect("there are at most 1,000 pods")
+    }
+
+    /// Shards that cannot be written because something of them is damaged. `None`: nobody can tell.
+    pub fn damaged_shards(&self) -> Option<u32> {
+        let damaged = self.cluster()?.damaged.len();
+        Some(u32::try_from(damaged).expect("shard ids are u32"))
     }
 
     /// Shards with a leader that serves, of those in the ring. `None`: nobody can tell.

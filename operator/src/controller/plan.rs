@@ -1,9 +1,9 @@
 //! Step 3, pure: from a validated cluster and the facts to what shall be done now, and what has to wait.
 //!
-//! Each concern has a file of its own and answers for itself: `identity`, `nodes`, `ring`,
-//! `volumes`, `rollout`, `leaders`, `replicas`. None of
-//! them waits: what cannot be done now becomes a [`Wait`], and the next reconcile looks again.
+//! Each concern has a file of its own and answers for itself: `identity`, `nodes`, `ring`, `volumes`, `rollout`, `leaders`,
+//! `replicas`, `damage`. None of them waits: what cannot be done now becomes a [`Wait`], and the next reconcile looks again.
 
+pub mod damage;
 pub mod identity;
 pub mod leaders;
 pub mod nodes;
@@ -88,6 +88,7 @@ pub fn plan(cluster: &Cluster, facts: &Facts, now: Timestamp) -> Plan {
     let volumes = volumes::decide(cluster, facts, count.replicas, &mut waits);
     let replace = rollout::decide(cluster, facts, now, &mut waits);
     replicas::look(cluster, facts, &mut waits);
+    damage::look(facts, &mut waits);
     leaders::look(cluster, facts, now, &mut waits);
     let secret_is_missing =
         facts.secret == SecretFacts::Absent && !facts.taken.iter().any(|it| it.0 == ChildKind::ClusterSecret);

@@ -43,7 +43,7 @@ pub fn derive(resource: &GrepzillaCluster, findings: &Findings<'_>, now: Timesta
         selector: selector_text(&resource.name_any()),
         cluster_uuid: former.and_then(|former| former.cluster_uuid.clone()),
         nodes: NodeNumbers { desired: resource.spec.nodes, current: 0, ready: 0 },
-        shards: ShardNumbers { desired: resource.spec.shards, led: None, leaderless: None },
+        shards: ShardNumbers { desired: resource.spec.shards, ..ShardNumbers::default() },
         ..GrepzillaClusterStatus::default()
     };
     let (reasons, waits) = match findings {
@@ -90,6 +90,7 @@ fn count(status: &mut GrepzillaClusterStatus, facts: &Facts) {
     status.nodes.ready = facts.ready_pods();
     status.ring_version = facts.ring().map(|ring| ring.version);
     status.shards.led = facts.led_shards();
+    status.shards.damaged = facts.damaged_shards();
     let in_ring = facts.ring().map(|ring| u32::try_from(ring.targets.len()).expect("shard ids are u32"));
     status.shards.leaderless = in_ring.zip(status.shards.led).map(|(all, led)| all - led);
     // An identity is recorded once. What etcd says later is compared with it, never written over it.

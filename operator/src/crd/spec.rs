@@ -54,6 +54,13 @@ pub use wal::{Fsync, WalSpec};
         description = "shards with a leader; empty if that is not known"
     ),
     printcolumn(
+        name = "Damaged",
+        type_ = "integer",
+        json_path = ".status.shards.damaged",
+        priority = 1,
+        description = "shards that are only read because something of them is damaged; empty if that is not known"
+    ),
+    printcolumn(
         name = "Available",
         type_ = "string",
         json_path = ".status.conditions[?(@.type=='Available')].status",
@@ -64,6 +71,13 @@ pub use wal::{Fsync, WalSpec};
         type_ = "string",
         json_path = ".status.blockers[0].gate",
         description = "the first gate that something waits for"
+    ),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = ".status.blockers[0].message",
+        priority = 1,
+        description = "what is the case with it"
     ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp", description = "age"),
     validation = rules::NAME

@@ -55,6 +55,10 @@ pub struct ShardNumbers {
     /// Shards without one; absent when that is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub leaderless: Option<u32>,
+    /// Shards among those without a leader of which something is damaged: what is left of them is only read, if it can be;
+    /// absent when not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub damaged: Option<u32>,
 }
 
 /// Something that waits.
@@ -92,6 +96,8 @@ pub enum Gate {
     ShardLeaderless,
     /// A node runs without the copy of a shard that it is listed with: its volume was lost or replaced.
     ReplicaLost,
+    /// Something of a shard is damaged: what is left of it is only read, if it can be.
+    ShardDamaged,
     /// A pod has no Kubernetes node to run on.
     PodNotScheduled,
     /// An object of this name belongs to somebody else.

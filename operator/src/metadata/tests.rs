@@ -130,6 +130,7 @@ fn a_shard_is_led_only_by_a_leader_that_lives_in_its_epoch() {
         version: "1".into(),
         formats: 1,
         incarnations: BTreeMap::new(),
+        troubles: BTreeMap::new(),
         state: NodeState::Serving,
     };
     let mut topology = Topology::unknown();
@@ -168,6 +169,7 @@ fn a_copy_is_lost_when_its_node_has_another_folder_and_not_while_it_says_nothing
         formats: 1,
         incarnations,
         state: NodeState::Serving,
+        troubles: BTreeMap::new(),
     };
     let mut topology = Topology::unknown();
     let lost = |topology: &Topology| shard_facts(topology, ShardId(0), &config).lost;
@@ -177,4 +179,32 @@ fn a_copy_is_lost_when_its_node_has_another_folder_and_not_while_it_says_nothing
     }
     topology.nodes.insert(node.clone(), record(BTreeMap::from([(ShardId(0), Incarnation(2))])));
     assert_eq!(lost(&topology), BTreeSet::from([node.clone()]));
+}
+
+#[test]
+fn what_nodes_say_of_their_shards_is_among_the_facts() {
+    use grepzilla_cluster::keyspace::{NodeRecord, NodeState};
+
+    let mut record = NodeRecord {
+        name: "logs-0".into(),
+        api: "10.0.0.1:7300".into(),
+        peer: "10.0.0.1:7301".into(),
+        version: "1".into(),
+        formats: 1,
+        incarnations: BTreeMap::new(),
+        state: NodeState::Serving,
+        troubles: BTreeMap::new(),
+    };
+    let mut topology = Topology { connected: true, ..Topology::unknown() };
+    let mut damaged = |record: &NodeRecord| {
+        topology.nodes.insert(record.name.clone(), record.clone());
+        match facts(&topology) {
+            MetadataFacts::InTouch(cluster) => cluster.damaged,
+            MetadataFacts::OutOfTouch { reason } => panic!("{reason}"),
+        }
+    };
+    assert_eq!(damaged(&record), BTreeMap::new());
+    record.report(ShardId(7), Some("a segment is gone"));
+    let expected = BTreeMap::from([(ShardId(7), ("logs-0".into(), "a segment is gone".to_owned()))]);
+    assert_eq!(damaged(&record), expected);
 }

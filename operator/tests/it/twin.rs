@@ -157,6 +157,7 @@ impl Twin {
             version: "0".into(),
             formats: 1,
             incarnations: BTreeMap::new(),
+            troubles: BTreeMap::new(),
             state: NodeState::Serving,
         };
         let options = RegistrationOptions::default();

@@ -61,7 +61,25 @@ pub struct ShardStatus {
     /// The last committed position, where the answering node holds the shard.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub committed: Option<SeqNo>,
+    /// What the answering node holds of it, where it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<HeldShard>,
     /// Why it does not serve, if it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blocker: Option<String>,
+}
+
+/// What a node holds of a shard.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldShard {
+    /// The last position that a published segment covers; the log has what follows.
+    pub flushed: SeqNo,
+    /// Its published segments.
+    pub segments: u64,
+    /// The bytes of their files.
+    pub segment_bytes: u64,
+    /// The documents in them, superseded ones included.
+    pub segment_documents: u64,
+    /// The documents in the hot tier.
+    pub hot_documents: u64,
 }

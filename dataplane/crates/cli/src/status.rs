@@ -4,7 +4,7 @@ use std::io::Write;
 
 use anyhow::Result;
 use clap::Args;
-use grepzilla_api::status::{ClusterStatus, ShardStatus};
+use grepzilla_api::status::{ClusterStatus, HeldShard, ShardStatus};
 
 use crate::table::table;
 use crate::text::printable;
@@ -67,12 +67,17 @@ fn nodes(status: &ClusterStatus) -> String {
 
 fn shards(shards: &[ShardStatus]) -> String {
     let rows = shards.iter().map(|shard| {
+        let held =
+            |figure: fn(&HeldShard) -> u64| shard.held.as_ref().map_or_else(String::new, |it| figure(it).to_string());
         let names = |names: &[_]| names.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
         [
             shard.shard.to_string(),
             shard.leader.as_ref().map_or_else(String::new, ToString::to_string),
             shard.epoch.to_string(),
             shard.committed.map_or_else(String::new, |seq| seq.to_string()),
+            held(|held| held.flushed.0),
+            held(|held| held.segment_documents + held.hot_documents),
+            held(|held| held.segment_bytes),
             names(&shard.in_sync),
             names(&shard.targets),
             shard.blocker.clone().unwrap_or_default(),
@@ -80,7 +85,9 @@ fn shards(shards: &[ShardStatus]) -> String {
         .map(|cell| cell_of(&cell))
         .to_vec()
     });
-    table(&headed(["SHARD", "LEADER", "EPOCH", "COMMITTED", "IN SYNC", "TARGETS", "BLOCKER"], rows))
+    let head =
+        ["SHARD", "LEADER", "EPOCH", "COMMITTED", "FLUSHED", "DOCUMENTS", "BYTES", "IN SYNC", "TARGETS", "BLOCKER"];
+    table(&headed(head, rows))
 }
 
 fn headed<const N: usize>(head: [&str; N], rows: impl Iterator<Item = Vec<String>>) -> Vec<Vec<String>> {
@@ -103,7 +110,8 @@ mod tests {
             "ring_version": 3,
             "nodes": {"logs-0": {"api": "10.0.0.1:7300", "peer": "10.0.0.1:7301", "version": "0.1.0"}},
             "shards": [
-                {"shard": 0, "leader": "logs-0", "epoch": 2, "targets": ["logs-0"], "in_sync": ["logs-0"], "committed": 17},
+                {"shard": 0, "leader": "logs-0", "epoch": 2, "targets": ["logs-0"], "in_sync": ["logs-0"], "committed": 17,
+                 "held": {"flushed": 12, "segments": 1, "segment_bytes": 4096, "segment_documents": 12, "hot_documents": 5}},
                 {"shard": 1, "leader": null, "epoch": 1, "targets": ["logs-1"], "in_sync": [], "blocker": "logs-1 is away"}
             ]
         }))
@@ -120,8 +128,12 @@ mod tests {
             ),
             "{text}"
         );
-        assert!(text.contains("\n0      logs-0  2      17         logs-0   logs-0   -\n"), "{text}");
-        assert!(text.contains("\n1      -       1      -          -        logs-1   logs-1 is away\n"), "{text}");
+        let line = |first: &str| {
+            let line = text.lines().find(|line| line.starts_with(first)).unwrap_or_else(|| panic!("{first}: {text}"));
+            line.split_whitespace().collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(line("0  "), "0 logs-0 2 17 12 17 4096 logs-0 logs-0 -");
+        assert_eq!(line("1  "), "1 - 1 - - - - - logs-1 logs-1 is away");
     }
 
     #[test]

@@ -17,8 +17,9 @@ pub fn look(cluster: &Cluster, facts: &Facts, now: Timestamp, waits: &mut Vec<Wa
     let Some((metadata, ring)) = facts.cluster().zip(facts.ring()) else { return };
     let mut leaderless: BTreeMap<NodeIndex, Vec<ShardId>> = BTreeMap::new();
     for (&shard, targets) in &ring.targets {
-        // A lost copy is the reason, and is told by itself.
-        if !metadata.shards.get(&shard).is_some_and(|shard| shard.led || !shard.lost.is_empty()) {
+        // A lost or a damaged copy is the reason, and is told by itself.
+        let is_explained = metadata.damaged.contains_key(&shard);
+        if !is_explained && !metadata.shards.get(&shard).is_some_and(|shard| shard.led || !shard.lost.is_empty()) {
             leaderless.entry(targets[0]).or_default().push(shard);
         }
     }

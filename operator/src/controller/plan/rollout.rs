@@ -1,5 +1,5 @@
 //! Replacing pods of an older template, one at a time. A pod that is ready is replaced only while all are ready and those
-//! of the new template lead their shards; the first one is thus the canary, and if it does not come back nothing else is
+//! of the new template lead their shards, damaged ones aside; the first one is thus the canary, and if it does not come back nothing else is
 //! touched. Without etcd none is: it could not lead again. A pod of an older template that is not ready is replaced at
 //! once: that is how a bad rollout heals by fixing the spec alone.
 
@@ -54,7 +54,10 @@ fn the_new_ones_lead(facts: &Facts) -> bool {
     let Some(metadata) = facts.cluster() else { return false };
     let is_new = |node: &NodeIndex| facts.pods.get(&node.0).is_some_and(|pod| !pod.outdated);
     let mut shards = metadata.ring.iter().flat_map(|ring| &ring.targets).filter(|(_, nodes)| nodes.iter().any(is_new));
-    shards.all(|(shard, _)| metadata.shards.get(shard).is_some_and(|shard| shard.led))
+    // A damaged one leads again under no template.
+    let is_led =
+        |shard| metadata.shards.get(shard).is_some_and(|shard| shard.led) || metadata.damaged.contains_key(shard);
+    shards.all(|(shard, _)| is_led(shard))
 }
 
 fn halted(cluster: &Cluster, ordinal: u32, since: Timestamp) -> Wait {

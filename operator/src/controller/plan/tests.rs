@@ -228,6 +228,19 @@ fn a_lost_copy_is_a_blocker_at_once_and_stands_for_the_missing_leader() {
 }
 
 #[test]
+fn a_damaged_shard_is_a_blocker_by_its_nodes_words_and_stands_for_the_missing_leader() {
+    let mut facts = fixtures::running(3, 3);
+    for shard in [0, 3, 6, 9, 1] {
+        fixtures::damage(&mut facts, shard, &format!("shard {shard} can be read but not written, and lacks documents"));
+    }
+    insta::assert_snapshot!(planned(&fixtures::minimal(), &facts));
+    facts.pods.values_mut().for_each(|pod| pod.outdated = true);
+    facts.pods.get_mut(&0).expect("pod 0").outdated = false;
+    let replaced = plan(&fixtures::minimal(), &facts, fixtures::now()).replace.map(|replace| replace.ordinal);
+    assert_eq!(replaced, Some(2), "a damaged shard of pod 0 does not halt the rollout");
+}
+
+#[test]
 fn volumes_grow_without_touching_pods_where_their_class_allows_it() {
     let cluster = Cluster { storage_size: "30Gi".into(), ..fixtures::minimal() };
     let mut facts = fixtures::running(3, 3);

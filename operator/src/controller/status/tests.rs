@@ -10,7 +10,7 @@ fn tell(status: &GrepzillaClusterStatus) -> String {
         status.conditions.iter().map(|it| format!("{}={}/{}", it.type_, it.status, it.reason)).collect();
     let gates: Vec<String> = status.blockers.iter().map(|it| format!("{:?} {}", it.gate, it.object)).collect();
     format!(
-        "{}\nnodes {}/{}/{}, shards {}, led {:?}, leaderless {:?}, ring {:?}\nblockers {gates:?}",
+        "{}\nnodes {}/{}/{}, shards {}, led {:?}, leaderless {:?}, damaged {:?}, ring {:?}\nblockers {gates:?}",
         conditions.join(" "),
         status.nodes.desired,
         status.nodes.current,
@@ -18,6 +18,7 @@ fn tell(status: &GrepzillaClusterStatus) -> String {
         status.shards.desired,
         status.shards.led,
         status.shards.leaderless,
+        status.shards.damaged,
         status.ring_version,
     )
 }
@@ -42,6 +43,8 @@ fn the_states_of_a_cluster_are_told_as_they_are() {
     all_down.pods.values_mut().for_each(|pod| pod.ready = false);
     let mut unled = fixtures::running(3, 3);
     fixtures::metadata(&mut unled).shards.clear();
+    let mut damaged = fixtures::running(3, 3);
+    fixtures::damage(&mut damaged, 2, "a segment is gone");
     let states = [
         ("nothing is there", fixtures::nothing()),
         ("all is well", fixtures::running(3, 3)),
@@ -50,6 +53,7 @@ fn the_states_of_a_cluster_are_told_as_they_are() {
         ("etcd is away", fixtures::out_of_touch(fixtures::running(3, 3))),
         ("etcd is away and all nodes are down", all_down),
         ("two nodes too many", fixtures::running(5, 3)),
+        ("a shard is damaged", damaged),
     ];
     let told: Vec<String> =
         states.iter().map(|(name, facts)| format!("{name}:\n{}\n", tell(&status_of(facts)))).collect();

@@ -25,6 +25,27 @@ pub struct NodeRecord {
     pub incarnations: BTreeMap<ShardId, Incarnation>,
     /// What it is about to do.
     pub state: NodeState,
+    /// The shards that it cannot write until a person acts, because something of them is damaged, each with a sentence of
+    /// at most [`NodeRecord::TROUBLE_CHARS_MAX`] characters. A steady trouble is written once.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub troubles: BTreeMap<ShardId, String>,
+}
+
+impl NodeRecord {
+    /// Characters of what is said of one shard: thousands of them make a value that the store takes.
+    pub const TROUBLE_CHARS_MAX: usize = 300;
+
+    /// Says what is wrong with a shard, or that nothing is.
+    pub fn report(&mut self, shard: ShardId, trouble: Option<&str>) {
+        match trouble {
+            Some(sentence) => {
+                self.troubles.insert(shard, sentence.chars().take(NodeRecord::TROUBLE_CHARS_MAX).collect());
+            }
+            None => {
+                self.troubles.remove(&shard);
+            }
+        }
+    }
 }
 
 /// Where a node is in its life.
@@ -58,11 +79,20 @@ mod tests {
             formats: 1,
             incarnations: BTreeMap::from([(ShardId(3), Incarnation(0xab))]),
             state: NodeState::Serving,
+            troubles: BTreeMap::new(),
         };
         let json = concat!(
             r#"{"v":1,"value":{"name":"logs-0","api":"10.0.0.1:7300","peer":"[fd00::1]:7301","version":"0.1.0","#,
             r#""formats":1,"incarnations":{"3":"00000000000000ab"},"state":"serving"}}"#
         );
         assert_round_trip(&record, json);
+        let mut record = record;
+        record.report(ShardId(3), Some(&"é".repeat(1_000)));
+        record.report(ShardId(4), Some("a segment is gone"));
+        record.report(ShardId(3), None);
+        let json = json.replace("}}", r#","troubles":{"4":"a segment is gone"}}}"#);
+        assert_round_trip(&record, &json);
+        record.report(ShardId(4), Some(&"é".repeat(1_000)));
+        assert_eq!(record.troubles[&ShardId(4)].chars().count(), NodeRecord::TROUBLE_CHARS_MAX);
     }
 }

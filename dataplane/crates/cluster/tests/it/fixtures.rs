@@ -50,6 +50,7 @@ pub(crate) fn record(name: &str) -> NodeRecord {
         version: "0.1.0".to_owned(),
         formats: 1,
         incarnations: BTreeMap::new(),
+        troubles: BTreeMap::new(),
         state: NodeState::Serving,
     }
 }
