@@ -52,7 +52,10 @@ impl Regex {
         let hir = syntax::parse(pattern, case_sensitive)?;
         let (ascii, required) = (syntax::ascii_twin(&hir), Required::by_regex(&hir));
         let filter = Filter::new(&required, &ascii);
-        Ok((Regex { other: Engine::new(&hir)?, ascii: Engine::new(&ascii)?, filter }, required))
+        let ascii = Engine::new(&ascii, filter.is_some())?;
+        // A window is of ASCII only.
+        let other = Engine::new(&hir, matches!(filter, Some(Filter::Texts(_))))?;
+        Ok((Regex { ascii, other, filter }, required))
     }
 
     /// Calls `found` with the number of each value that matches, ascending.
@@ -115,10 +118,12 @@ impl Engine {
     /// An expression of more states than this leaves nothing worth a chunk.
     const STATES_MAX: usize = 1_000;
 
-    fn new(hir: &Hir) -> Result<Engine, QueryError> {
+    /// What a filter of ours has found is not sought again by one of the library's.
+    fn new(hir: &Hir, has_filter: bool) -> Result<Engine, QueryError> {
         let line_hir = syntax::for_lines(hir);
         let (hir, line_terminator) = line_hir.as_ref().map_or((hir, b'\n'), |hir| (hir, 0xFF));
         let config = meta::Config::new().utf8_empty(false).nfa_size_limit(Some(REGEX_BYTES_MAX));
+        let config = config.auto_prefilter(!has_filter);
         let regex = meta::Builder::new().configure(config.line_terminator(line_terminator)).build_from_hir(hir);
         let regex = regex.map_err(|_| QueryError::RegexTooBig { max: REGEX_BYTES_MAX })?;
         let bounded = Bounded::new(hir, line_terminator)?;
@@ -245,7 +250,8 @@ impl Engine {
                 Err(Halt::Unknowable) => {}
             }
         }
-        Ok(self.regex.is_match(value))
+        // Its `is_match` goes on with the slowest automaton where a search from an inner literal gives up; this does not.
+        Ok(self.regex.search_half(&Input::new(value).earliest(true)).is_some())
     }
 
     fn find(&self, value: &[u8], from: usize, clock: &Clock) -> Result<Option<Range<usize>>, Expired> {
