@@ -17,7 +17,7 @@ use crate::server::app::App;
 use crate::server::body::{BodyShare, DecodedBody};
 
 /// Up to here a body is read at once where its request is handled: it takes less than handing it over and back.
-const SMALL_BODY_BYTES: usize = 16 << 10;
+const SMALL_BODY_BYTES: usize = 64 << 10;
 /// Documents of one request. It bounds what the pieces of a body weigh beside their bytes.
 const DOCUMENTS_MAX: usize = 200_000;
 

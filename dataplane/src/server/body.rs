@@ -173,18 +173,19 @@ where
             if announced.is_some_and(|length| length > limit as u64) {
                 return Err(BodyError::TooLarge { limit });
             }
-            let first = announced.map_or(0, |length| usize::try_from(length).unwrap_or(limit));
+            // A byte more than was announced, so that the end is seen without growing.
+            let first = announced.map_or(READ_BYTES, |length| usize::try_from(length).unwrap_or(limit) + 1);
             fill(raw, "identity", first, limit, budget).await
         }
         Encoding::Gzip => {
             let mut decoder = GzipDecoder::new(raw);
             decoder.multiple_members(true);
-            fill(&mut decoder, "gzip", 0, limit, budget).await
+            fill(&mut decoder, "gzip", READ_BYTES, limit, budget).await
         }
         Encoding::Zstd => {
             let mut decoder = ZstdDecoder::with_params(raw, &[DParameter::window_log_max(ZSTD_WINDOW_LOG_MAX)]);
             decoder.multiple_members(true);
-            fill(&mut decoder, "zstd", 0, limit, budget).await
+            fill(&mut decoder, "zstd", READ_BYTES, limit, budget).await
         }
     }
 }
@@ -199,14 +200,14 @@ async fn fill<R>(
 where
     R: AsyncRead + Unpin,
 {
-    // A byte more than was announced, so that the end is seen without growing.
-    let first = (first + 1).clamp(READ_BYTES, FIRST_BYTES_MAX);
     let end = Instant::now() + TOTAL_MAX;
     let mut body = DecodedBody { bytes: Vec::new(), held: None };
     loop {
         if body.bytes.len() == body.bytes.capacity() {
             // Doubling, so that a large body is copied a few times only.
-            let more = body.bytes.len().max(first).min(limit + 1 - body.bytes.len());
+            let wanted =
+                if body.bytes.is_empty() { first.min(FIRST_BYTES_MAX) } else { body.bytes.len().max(READ_BYTES) };
+            let more = wanted.min(limit + 1 - body.bytes.len());
             budget.take(&mut body.held, more)?;
             body.bytes.reserve_exact(more);
         }

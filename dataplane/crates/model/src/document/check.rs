@@ -9,6 +9,9 @@ use super::stamp::TIME_FIELDS;
 use super::{DEPTH_CEILING, DocumentError, DocumentLimits};
 use crate::path::FieldPath;
 
+/// For how many keys there is room from the beginning: a document has some, and growing costs more than the room.
+const KEYS_AT_FIRST: usize = 16;
+
 /// What the reading found.
 #[derive(Debug, Default)]
 pub(super) struct Checked<'a> {
@@ -36,7 +39,7 @@ pub(super) fn check<'a>(
         depth: 0,
         leaves: 0,
         path: FieldPath::default(),
-        keys: Keys::default(),
+        keys: Keys { few: Vec::with_capacity(KEYS_AT_FIRST), ..Keys::default() },
         limits,
         faults,
         checked: Checked::default(),
