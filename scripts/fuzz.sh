@@ -20,7 +20,7 @@ main() {
   [[ $seconds =~ ^[1-9][0-9]*$ ]] || fail "the time for each target is a number of seconds, not '$seconds'"
   scripts/setup.sh fuzz
   say "building ..."
-  supervised nice cargo +nightly fuzz build --fuzz-dir "$home"
+  supervised nice cargo +nightly fuzz build --features node --fuzz-dir "$home"
   for target in "${targets[@]}"; do
     run "$target" "$seconds" || failed=$((failed + 1))
   done
@@ -32,7 +32,7 @@ run() {
   local target=$1 seconds=$2 status=0 log=$work/$1.log findings=$work/findings/$1 kept=("$home/corpus/$1")
   [ ! -d "$home/regressions/$target" ] || kept+=("$home/regressions/$target")
   mkdir -p "$work/corpus/$target" "$findings"
-  supervised nice cargo +nightly fuzz run --fuzz-dir "$home" "$target" "$work/corpus/$target" "${kept[@]}" -- \
+  supervised nice cargo +nightly fuzz run --features node --fuzz-dir "$home" "$target" "$work/corpus/$target" "${kept[@]}" -- \
     -max_total_time="$seconds" -timeout="$input_time_max" -max_len="$input_bytes_max" \
     -rss_limit_mb="$memory_max" -malloc_limit_mb="$piece_max" \
     -artifact_prefix="$findings/" -print_final_stats=1 >"$log" 2>&1 || status=$?

@@ -117,9 +117,9 @@ fn cut(choices: &mut Choices<'_>, samples: &[Sample]) -> String {
     let sample = &samples[choices.one_of(samples.len())];
     let (_, value) = &sample.leaves[choices.one_of(sample.leaves.len())];
     let range = choices.range(value.len());
-    let (start, end) = (value.floor_char_boundary(range.start), value.ceil_char_boundary(range.end));
+    let piece = String::from_utf8_lossy(&value.as_bytes()[range]).replace('\u{FFFD}', "");
     let before = choices.text();
-    format!("{before}{}{}", &value[start..end], choices.text())
+    format!("{before}{piece}{}", choices.text())
 }
 
 /// Whether a refusal is right.

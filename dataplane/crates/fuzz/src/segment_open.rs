@@ -54,7 +54,7 @@ struct Original {
 
 /// Of one document; of two indexes with several blocks; without any document.
 static ORIGINALS: LazyLock<[Original; 3]> =
-    LazyLock::new(|| [vec![("main", 1)], vec![("main", 40), ("main", 7), ("other", 25)], vec![]].map(original));
+    LazyLock::new(|| [vec![("main", 1)], vec![("main", 16), ("main", 3), ("other", 9)], vec![]].map(original));
 
 /// Opens and reads what becomes of a segment.
 pub fn segment_open(data: &[u8]) {

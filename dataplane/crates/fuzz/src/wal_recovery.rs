@@ -77,7 +77,7 @@ fn forge(files: &mut Files, choices: &mut Choices<'_>) {
             break;
         }
         let path = &paths[choices.one_of(paths.len())];
-        if choices.u8() % 16 == 0 {
+        if choices.u8().is_multiple_of(16) {
             files.remove(path);
         } else if let Some(bytes) = files.get_mut(path) {
             match (is_log(path), is_json(path)) {
