@@ -30,7 +30,7 @@ const DOCUMENTS_MAX: usize = 8;
 const PATTERNS_MAX: usize = 4;
 
 /// A repeated text becomes so long: more than engines look at in one piece, and not more than a plain scan is quick with.
-const VALUE_BYTES_MAX: usize = 24 << 10;
+const VALUE_BYTES_MAX: usize = 18 << 10;
 
 /// A document, and its leaves as they went in: path and value.
 struct Sample {
@@ -81,7 +81,7 @@ fn sample(choices: &mut Choices<'_>) -> Sample {
 fn value(choices: &mut Choices<'_>) -> String {
     let text = choices.text();
     match choices.u8() {
-        times @ 224.. if !text.is_empty() => text.repeat((VALUE_BYTES_MAX / text.len()).min(1 << (times & 15)).max(1)),
+        times @ 240.. if !text.is_empty() => text.repeat((VALUE_BYTES_MAX / text.len()).min(1 << (times & 15)).max(1)),
         _ => text,
     }
 }
