@@ -27,7 +27,7 @@ use grepzilla_api::config::NodeConfig;
 use crate::identity::DataFolder;
 use crate::metrics::maintenance::MaintenanceMetrics;
 use crate::shards::maintenance::Jobs;
-use crate::shards::opening::Opener;
+use crate::shards::opening::{Opener, options_of};
 use crate::shards::table::{LocalShard, ShardTable};
 use crate::shards::task::ShardTask;
 
@@ -46,8 +46,10 @@ pub(crate) struct ShardsContext {
     metrics: MaintenanceMetrics,
     /// Whether segments are merged.
     merges: bool,
-    /// Whether the oldest segments are ever dropped.
+    /// Whether documents ever go.
     retains: bool,
+    /// Bytes of memory of all hot tiers at which the largest one is flushed.
+    hot_flush_bytes: u64,
     /// How long the list of a superseded generation stays readable.
     cursor_ttl: Duration,
 }
@@ -88,9 +90,11 @@ impl ShardManager {
         for shard in wanted(&topology.borrow(), &node) {
             table.set(shard, LocalShard::Opening { progress: "it waits for its turn".to_owned() });
         }
-        let opener = Arc::new(Opener::new(parts.folder, parts.cluster, config, parts.cache, table.clone()));
+        let options = options_of(config, topology.borrow().ring.shards().count(), parts.cache);
+        let retains = !options.retention.is_for_ever() || options.retention_bytes.is_some();
+        let opener = Arc::new(Opener::new(parts.folder, parts.cluster, options, table.clone()));
         let (jobs, merges) = (Jobs::new(), config.storage.merge);
-        let retains = config.storage.retention_age_seconds.is_some() || config.storage.retention_bytes.is_some();
+        let hot_flush_bytes = config.admission.hot_soft_bytes / 2;
         let cursor_ttl = Duration::from_secs(config.search.cursor_ttl_seconds);
         let context = ShardsContext {
             store,
@@ -103,6 +107,7 @@ impl ShardManager {
             metrics,
             merges,
             retains,
+            hot_flush_bytes,
             cursor_ttl,
         };
         let context = Arc::new(context);

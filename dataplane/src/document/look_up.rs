@@ -1,9 +1,9 @@
 //! Finding one document: on this node, or through the peer port of its shard's leader.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use grepzilla_api::peer::{LogPosition, LookUp, LookUpAnswer, LookedUp, NOT_LEADER};
-use grepzilla_model::ShardId;
+use grepzilla_model::{ShardId, TimeNs};
 use grepzilla_storage::StoredDocument;
 use http::StatusCode;
 use serde_json::value::RawValue;
@@ -110,6 +110,8 @@ pub(crate) async fn look_up_here(held: &LeaderShard, wanted: LookUp) -> Result<L
         tracing::error!(%shard, %error, "a segment could not be read while a document was looked up");
         Failure::internal("the node could not read the document; its log has this trace id")
     })?;
+    let now = TimeNs::from_system(SystemTime::now());
+    let found = found.filter(|found| !held.log.hides(found, now));
     if let (None, Some(damage)) = (&found, lacks(shard, &held.log.damage())) {
         return Err(Failure::unavailable(
             "damaged",
@@ -120,7 +122,7 @@ pub(crate) async fn look_up_here(held: &LeaderShard, wanted: LookUp) -> Result<L
 }
 
 fn looked_up(shard: ShardId, found: StoredDocument) -> Result<LookedUp, Failure> {
-    let StoredDocument { index, stamp, id, source } = found;
+    let StoredDocument { index, stamp, id, source, .. } = found;
     let source = RawValue::from_string(source).map_err(|error| {
         tracing::error!(%shard, seq = %stamp.seq, %error, "a stored document is not JSON");
         Failure::internal(format!("the document at position {} of shard {shard} is not JSON", stamp.seq))

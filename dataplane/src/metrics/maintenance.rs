@@ -116,6 +116,16 @@ pub(super) fn families(shards: &[ShardStats], cache: CacheStats) -> Vec<MetricFa
             "Bytes of files that merges read and wrote.",
             sum(|stats| stats.maintenance.merge_bytes),
         ),
+        counter(
+            "grepzilla_retention_documents_total",
+            "Documents that retention has removed from segments.",
+            sum(|stats| stats.maintenance.retained_documents),
+        ),
+        counter(
+            "grepzilla_retention_bytes_total",
+            "Bytes of documents, as they were stored, that retention has removed from segments.",
+            sum(|stats| stats.maintenance.retained_bytes),
+        ),
         gauge(
             "grepzilla_superseded_documents",
             "Documents that a newer version or a tombstone has superseded and that are still held.",

@@ -11,7 +11,7 @@ use grepzilla_api::peer::{
     CURSOR_EXPIRED, LeafFound, LeafOutcome, LeafQuery, LeafSearchAnswer, LeafSearchRequest, LeafShard, LeafShardAnswer,
     LogPosition, NOT_LEADER, WRITE_LOST,
 };
-use grepzilla_model::{SeqNo, ShardId};
+use grepzilla_model::{SeqNo, ShardId, TimeNs};
 use grepzilla_query::{CompiledQuery, LeafAnswer, LeafRequest};
 use grepzilla_storage::{Positions, ReadError, Shard, View};
 use tokio::sync::OwnedSemaphorePermit;
@@ -78,7 +78,8 @@ async fn search_shard(
     deadline: Instant,
 ) -> Result<LeafFound, NotSearched> {
     let (shard, primary) = open_shard(app, &leaf, request.require_primary)?;
-    let view = view_with(&shard, leaf.at_least, deadline).await?;
+    let issued = TimeNs(i64::try_from(request.issued_ms).unwrap_or(i64::MAX).saturating_mul(1_000_000));
+    let view = view_with(&shard, leaf.at_least, deadline).await?.at(issued);
     if leaf.upto.is_some_and(|upto| upto <= view.base() && view.base() > SeqNo(0)) {
         let message =
             format!("retention has dropped documents that the cursor's position shows in shard {}", leaf.shard);

@@ -153,6 +153,7 @@ fn leaf_request(search: &Search, shards: Vec<LeafShard>, deadline: Instant) -> L
         histogram_ns: search.histogram.as_ref().map(|interval| interval.ns),
         terms: search.terms.as_ref().map(|terms| terms.field.clone()),
         explain: search.explain,
+        issued_ms: search.issued_ms,
         deadline_ms: left.as_millis() as u64,
         candidates_max: search.candidates_max,
         parallelism: search.parallelism,

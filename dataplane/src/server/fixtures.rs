@@ -243,7 +243,7 @@ fn open(disk: Arc<dyn Disk>, dir: &std::path::Path, shard: ShardId, config: &Nod
     let queue_bytes_max = config.ingest.queue_bytes_max as usize;
     let options = ShardOptions { wal_bytes_max: 1 << 20, queue_bytes_max, ..ShardOptions::default() };
     let path = dir.join(shard.to_string());
-    let log = Shard::open(disk, &path, CLUSTER, shard, options, &|_, _| {}).expect("opens");
+    let log = Shard::open(disk, &path, CLUSTER, shard, options, &|_| {}).expect("opens");
     log.start_epoch(Epoch(1)).expect("starts");
     Arc::new(LeaderShard { shard, epoch: Epoch(1), log: Arc::new(log), publishing: Arc::default() })
 }

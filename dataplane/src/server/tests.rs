@@ -178,6 +178,7 @@ async fn the_metrics_have_the_promised_names_and_move() {
         ("grepzilla_segments", 0.0),
         ("grepzilla_segment_bytes", 0.0),
         ("grepzilla_damaged_segments", 0.0),
+        ("grepzilla_retention_documents_total", 0.0),
         ("grepzilla_superseded_documents", 0.0),
         ("grepzilla_idempotency_keys", 0.0),
         ("grepzilla_cache_hits_total", 0.0),

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use grepzilla_api::config::{Fsync, NodeConfig};
-use grepzilla_model::{ClusterUuid, ShardId};
-use grepzilla_storage::{BlockCache, FsyncMode, OpenError, Shard, ShardOptions};
+use grepzilla_api::config::{DEFAULT_INDEX, Fsync, IndexConfig, NodeConfig};
+use grepzilla_model::{ClusterUuid, IndexName, ShardId};
+use grepzilla_storage::{
+    BlockCache, FsyncMode, OpenError, OpenProgress, Retention, RetentionRules, Shard, ShardOptions,
+};
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
@@ -30,12 +32,11 @@ impl Opener {
     pub(super) fn new(
         folder: Arc<DataFolder>,
         cluster: ClusterUuid,
-        config: &NodeConfig,
-        cache: Arc<BlockCache>,
+        options: ShardOptions,
         table: Arc<ShardTable>,
     ) -> Opener {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Opener { folder, cluster, options: options_of(config, cache), table, turns: Semaphore::new(cores) }
+        Opener { folder, cluster, options, table, turns: Semaphore::new(cores) }
     }
 
     /// Opens a shard's folder, making it if it is not there. An error harms this shard only.
@@ -49,12 +50,12 @@ impl Opener {
     fn open_blocking(&self, shard: ShardId) -> Result<Shard, OpenError> {
         let begun = Instant::now();
         let said = Mutex::new(begun);
-        let progress = |done: u64, total: u64| {
-            self.table.opening(shard, format!("{done} of {total} bytes of its log have been read"));
+        let progress = |progress: OpenProgress| {
+            self.table.opening(shard, format!("{progress}"));
             let mut said = said.lock();
             if said.elapsed() >= PROGRESS_INTERVAL {
                 *said = Instant::now();
-                tracing::info!(%shard, done_bytes = done, total_bytes = total, "recovering the log");
+                tracing::info!(%shard, %progress, "opening the shard");
             }
         };
         let dir = self.folder.shard_path(shard);
@@ -90,7 +91,19 @@ pub(super) fn may_open_later(error: &OpenError) -> bool {
     }
 }
 
-fn options_of(config: &NodeConfig, cache: Arc<BlockCache>) -> ShardOptions {
+/// What is kept of each index in one of so many shards.
+fn retention_of(config: &NodeConfig, shards: usize) -> RetentionRules {
+    let of = |index: &IndexConfig| Retention {
+        age: index.retention.max_age_seconds.or(config.storage.retention_age_seconds).map(Duration::from_secs),
+        bytes: index.retention.max_bytes.map(|bytes| bytes / shards.max(1) as u64),
+    };
+    let others = config.indexes.get(DEFAULT_INDEX).map_or_else(|| of(&IndexConfig::default()), of);
+    let named = config.indexes.iter().filter_map(|(name, index)| Some((IndexName::new(name).ok()?, of(index))));
+    RetentionRules { others, indexes: named.collect() }
+}
+
+/// What the shards of a node are opened with; there are `shards` in the cluster.
+pub(super) fn options_of(config: &NodeConfig, shards: usize, cache: Arc<BlockCache>) -> ShardOptions {
     ShardOptions {
         fsync: match config.wal.fsync {
             Fsync::Always => FsyncMode::Always,
@@ -103,7 +116,7 @@ fn options_of(config: &NodeConfig, cache: Arc<BlockCache>) -> ShardOptions {
         flush_bytes: config.storage.flush_bytes,
         flush_age: Duration::from_secs(config.storage.flush_age_seconds),
         merged_bytes_max: config.storage.merged_bytes_max,
-        retention_age: config.storage.retention_age_seconds.map(Duration::from_secs),
+        retention: Arc::new(retention_of(config, shards)),
         retention_bytes: config.storage.retention_bytes,
         cursor_ttl: Duration::from_secs(config.search.cursor_ttl_seconds),
         cache,

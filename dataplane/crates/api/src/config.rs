@@ -16,7 +16,7 @@ use crate::ingest::Ack;
 
 pub use admission::{AdmissionConfig, RateConfig};
 pub use error::ConfigError;
-pub use indexes::{DEFAULT_INDEX, IndexConfig};
+pub use indexes::{DEFAULT_INDEX, IndexConfig, RetentionConfig};
 pub use storage::StorageConfig;
 
 /// The whole file.

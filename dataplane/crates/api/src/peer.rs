@@ -130,6 +130,9 @@ pub struct LeafSearchRequest {
     /// Whether an explanation is wanted.
     #[serde(default)]
     pub explain: bool,
+    /// When the first page was asked for, in milliseconds since 1970: what retention hid then is hidden on all pages.
+    #[serde(default)]
+    pub issued_ms: u64,
     /// Milliseconds left.
     pub deadline_ms: u64,
     /// Documents looked at, at most, in each shard.

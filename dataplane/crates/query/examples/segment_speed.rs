@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let options = ShardOptions { fsync: FsyncMode::Disabled, ..ShardOptions::default() };
     let cluster = ClusterUuid(uuid::Uuid::from_u128(1));
-    let shard = Shard::open(Arc::new(RealDisk), Path::new(&folder), cluster, ShardId(0), options, &|_, _| ())?;
+    let shard = Shard::open(Arc::new(RealDisk), Path::new(&folder), cluster, ShardId(0), options, &|_| ())?;
     shard.start_epoch(shard.last_epoch().next())?;
     let manifest = shard.manifest();
     shard.adopt((!manifest.segments.is_empty()).then_some(manifest))?;

@@ -46,7 +46,7 @@ fn main() {
 fn open(folder: &str) -> Shard {
     let options = ShardOptions { fsync: FsyncMode::Disabled, ..ShardOptions::default() };
     let cluster = ClusterUuid(uuid::Uuid::from_u128(1));
-    Shard::open(Arc::new(RealDisk), Path::new(folder), cluster, ShardId(0), options, &|_, _| ()).expect("opens")
+    Shard::open(Arc::new(RealDisk), Path::new(folder), cluster, ShardId(0), options, &|_| ()).expect("opens")
 }
 
 fn record(source: &str) -> Record {

@@ -29,7 +29,7 @@ pub use cache::{BlockCache, CacheStats};
 pub use error::{AppendError, Corruption, MaintenanceError, OpenError, ReadError};
 pub use replica::read_manifest;
 pub use shard::{
-    Appended, Damage, Flushed, FsyncMode, MaintenanceStats, Merged, Positions, ReplayStats, Retained, Shard,
-    ShardOptions, ShardStats,
+    Appended, Damage, Flushed, FsyncMode, MaintenanceStats, Merged, OpenProgress, Positions, ReplayStats, Retained,
+    Retention, RetentionRules, Shard, ShardOptions, ShardStats,
 };
 pub use view::{StoredDocument, View};

@@ -16,6 +16,7 @@ mod opening;
 mod options;
 mod policy;
 mod queue;
+mod retention;
 mod seal_thread;
 mod state;
 
@@ -48,7 +49,9 @@ pub use damage::Damage;
 pub(crate) use list::{LiveSegment, SegmentList};
 pub use maintenance::{Flushed, MaintenanceStats, Merged, Retained};
 pub use options::{FsyncMode, ShardOptions};
-pub use state::{Positions, ReplayStats, ShardStats};
+pub(crate) use retention::Hidden;
+pub use retention::{Retention, RetentionRules};
+pub use state::{OpenProgress, Positions, ReplayStats, ShardStats};
 
 /// What was done with a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,7 +88,7 @@ enum Thread {
 
 impl Shard {
     /// Opens or creates the replica in `dir`; recovers. Returns when every good record is in the hot tier, durable, and
-    /// the log can be appended to. `progress` hears the bytes of the log read so far, and all there are.
+    /// the log can be appended to. `progress` hears how far it is.
     ///
     /// A log that is damaged is refused and marked, so that it stays as it is. A segment that is damaged is set aside: what the
     /// log still has of it comes from there; what it has not is missing, and the shard can only be read.
@@ -95,11 +98,11 @@ impl Shard {
         cluster: ClusterUuid,
         shard: ShardId,
         options: ShardOptions,
-        progress: &dyn Fn(u64, u64),
+        progress: &dyn Fn(OpenProgress),
     ) -> Result<Shard, OpenError> {
         let _entered = tracing::info_span!("open_shard", %shard).entered();
         let folder = Arc::new(ReplicaFolder::open(disk, dir, cluster, shard)?);
-        let contents = Arc::new(Contents::new(Arc::clone(&folder), options.hot.clone()));
+        let contents = Arc::new(Contents::new(Arc::clone(&folder), &options));
         let seal_thread = SealThread::start(&contents, shard);
         let Opened { manifest, mut log, keys, replay } = opening::open(&folder, &contents, &options, progress)?;
         if options.fsync == FsyncMode::Always {
@@ -179,9 +182,15 @@ impl Shard {
         self.queue.push(Request::Append(WaitingBatch { batch, bytes, span: tracing::Span::current(), done }))
     }
 
-    /// Everything committed, and never anything else.
+    /// Everything committed, and never anything else. What retention hides is in it too, until [`View::at`] is asked.
     pub fn view(&self) -> View {
         self.contents.view()
+    }
+
+    /// Whether retention hides a document that was looked up from who looks at a moment.
+    pub fn hides(&self, document: &StoredDocument, now: TimeNs) -> bool {
+        let StoredDocument { index, stamp, received_max, .. } = document;
+        self.contents.hidden().hides(index, stamp.seq, *received_max, now)
     }
 
     /// The newest version of the document with this explicit `_id`. `None`: there is none, or it was deleted.
@@ -222,6 +231,11 @@ impl Shard {
         self.contents.distrust(error);
     }
 
+    /// Bytes of memory that the hot tier takes.
+    pub fn hot_bytes(&self) -> u64 {
+        self.contents.hot_stats().bytes
+    }
+
     /// Whether the hot tier is large or old enough to be flushed.
     pub fn wants_flush(&self, now: TimeNs) -> bool {
         self.maintenance.wants_flush(now)
@@ -234,15 +248,21 @@ impl Shard {
         priority::behind(|| self.maintenance.flush())
     }
 
-    /// Merges neighbouring segments where there are enough of one size. `None`: there is nothing to merge, or `stop` was
-    /// set meanwhile. It blocks; everything else goes on.
+    /// Merges neighbouring segments where there are enough of one size, or makes one anew most of whose documents have been
+    /// superseded or are hidden. `None`: there is nothing to merge, or `stop` was set meanwhile. It blocks; everything else goes
+    /// on. What retention hides is known from the last [`Shard::retain`].
     pub fn merge(&self, stop: &AtomicBool) -> Result<Option<Merged>, MaintenanceError> {
         let positions = self.positions();
         priority::behind(|| self.maintenance.merge(positions.epoch, positions.committed, stop))
     }
 
-    /// Drops the oldest segments as far as the options say. `None`: there is nothing to drop. What is gone is gone from all
-    /// later views; it lasts when it has been published.
+    /// Whether there are so many segments that they must be merged.
+    pub fn must_merge(&self) -> bool {
+        self.maintenance.must_merge()
+    }
+
+    /// Hides what there is too much of from `now` on, and drops the oldest segments of which nothing can be seen any more. `None`:
+    /// there is nothing to drop. What is gone is gone from all later views; it lasts when it has been published.
     pub fn retain(&self, now: TimeNs) -> Result<Option<Retained>, MaintenanceError> {
         self.maintenance.retain(now)
     }

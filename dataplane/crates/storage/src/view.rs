@@ -8,13 +8,13 @@ mod superseded;
 
 use std::sync::Arc;
 
-use grepzilla_model::{IndexName, SegmentEntry, SeqNo, ShardId};
+use grepzilla_model::{IndexName, SegmentEntry, SeqNo, ShardId, TimeNs};
 
 use crate::ReadError;
 use crate::block::{Block, Span, Stamp};
 use crate::hot::{HotOptions, HotTier, HotView, OpenTail};
 use crate::segment::Segment;
-use crate::shard::{Damage, LiveSegment, SegmentList};
+use crate::shard::{Damage, Hidden, LiveSegment, SegmentList};
 
 pub(crate) use superseded::Superseded;
 
@@ -26,6 +26,9 @@ pub struct View {
     hot: HotView,
     hot_superseded: Arc<Superseded>,
     list: Arc<SegmentList>,
+    hidden: Arc<Hidden>,
+    /// The moment at which retention is asked what it hides. `None`: nothing.
+    now: Option<TimeNs>,
 }
 
 /// A document that was looked up.
@@ -35,6 +38,8 @@ pub struct StoredDocument {
     pub index: IndexName,
     /// Where it stands.
     pub stamp: Stamp,
+    /// When the last document of its block was received: it was not later.
+    pub received_max: TimeNs,
     /// Its explicit `_id`.
     pub id: Option<Arc<str>>,
     /// The document as it was stored.
@@ -42,8 +47,31 @@ pub struct StoredDocument {
 }
 
 impl View {
-    pub(crate) fn new(hot: HotView, hot_superseded: Arc<Superseded>, list: Arc<SegmentList>) -> View {
-        View { hot, hot_superseded, list }
+    pub(crate) fn new(
+        hot: HotView,
+        hot_superseded: Arc<Superseded>,
+        list: Arc<SegmentList>,
+        hidden: Arc<Hidden>,
+    ) -> View {
+        View { hot, hot_superseded, list, hidden, now: None }
+    }
+
+    /// The same as who looks at a moment sees it: without what retention hides then. Two views at one moment hide the same, as long
+    /// as the moment is not older than a cursor may be.
+    pub fn at(self, now: TimeNs) -> View {
+        View { now: Some(now), ..self }
+    }
+
+    /// Whether retention hides all documents of a block.
+    pub fn hides(&self, block: &Block) -> bool {
+        let hides = |now| self.hidden.hides(block.index(), block.span().seq_max, block.received_max(), now);
+        self.now.is_some_and(hides)
+    }
+
+    /// Whether retention hides all documents of a block that still grows.
+    pub fn hides_open(&self, tail: &OpenTail) -> bool {
+        let hides = |now| self.hidden.hides(tail.index(), tail.span().seq_max, tail.received_max(), now);
+        self.now.is_some_and(hides)
     }
 
     /// Of one segment by itself, in which no version supersedes another.
@@ -51,7 +79,8 @@ impl View {
         let hot = HotTier::new(segment.identity().shard, HotOptions::default()).view();
         let (before, last) = (SeqNo(entry.name.first.0.saturating_sub(1)), entry.name.last);
         let live = LiveSegment { segment: Arc::new(segment), superseded: Arc::default(), entry };
-        View::new(hot, Arc::default(), Arc::new(SegmentList::new(before, last, vec![live], &Arc::default())))
+        let list = SegmentList::new(before, last, vec![live], &Arc::default());
+        View::new(hot, Arc::default(), Arc::new(list), Arc::default())
     }
 
     /// The shard.
@@ -122,14 +151,15 @@ impl View {
             if let Some(document) = stamps.find(seq) {
                 let (stamp, id) = (stamps.stamp(document), block.id(document)?);
                 let source = block.sources()?.source(document);
-                return Ok(Some(StoredDocument { index: block.index().clone(), stamp, id, source }));
+                let (index, received_max) = (block.index().clone(), block.received_max());
+                return Ok(Some(StoredDocument { index, stamp, received_max, id, source }));
             }
         }
         for tail in self.open().iter().filter(|tail| holds(tail.span(), seq)) {
             if let Some(document) = tail.documents().find(|document| document.stamp.seq == seq) {
-                let (stamp, id) = (document.stamp, document.id.clone());
-                let source = document.source().to_owned();
-                return Ok(Some(StoredDocument { index: tail.index().clone(), stamp, id, source }));
+                let (stamp, received_max, id) = (document.stamp, document.received, document.id.clone());
+                let (index, source) = (tail.index().clone(), document.source().to_owned());
+                return Ok(Some(StoredDocument { index, stamp, received_max, id, source }));
             }
         }
         Ok(None)
@@ -139,7 +169,7 @@ impl View {
 impl From<HotView> for View {
     /// Of a hot tier by itself, in which no version supersedes another.
     fn from(hot: HotView) -> View {
-        View { hot, hot_superseded: Arc::default(), list: Arc::default() }
+        View { hot, hot_superseded: Arc::default(), list: Arc::default(), hidden: Arc::default(), now: None }
     }
 }
 

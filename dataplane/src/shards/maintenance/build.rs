@@ -10,6 +10,7 @@ use grepzilla_storage::{Flushed, MaintenanceError, Merged, Retained};
 use super::Maintenance;
 use super::trouble::Trouble;
 use crate::logging::with_causes;
+use crate::shards::table::LocalShard;
 
 /// How often the hot tier is looked at.
 const FLUSH_INTERVAL: Duration = Duration::from_millis(100);
@@ -23,7 +24,8 @@ impl Maintenance {
     pub(super) async fn flush(&self) {
         let mut trouble = Trouble::default();
         while self.pause(trouble.pause(FLUSH_INTERVAL)).await {
-            if !self.log.wants_flush(TimeNs::from_system(SystemTime::now())) {
+            let wants = self.log.wants_flush(TimeNs::from_system(SystemTime::now()));
+            if !wants && !self.must_make_room() {
                 continue;
             }
             let Some(_turn) = self.stop.run_until_cancelled(self.context.jobs.flush()).await else { return };
@@ -37,10 +39,24 @@ impl Maintenance {
         }
     }
 
-    /// Merges whenever there is something to merge, if merging is configured.
+    /// Whether all hot tiers of the node together take so much memory that one must be flushed, and this is the largest one.
+    fn must_make_room(&self) -> bool {
+        let hot_bytes = self.log.hot_bytes();
+        let led = self.context.table.all().into_iter().filter_map(|(_, local)| match local {
+            LocalShard::Leading(shard) => Some(shard.log.hot_bytes()),
+            LocalShard::Opening { .. } | LocalShard::ReadOnly { .. } | LocalShard::Blocked { .. } => None,
+        });
+        let (all, largest) = led.fold((0, 0), |(all, largest), bytes| (all + bytes, bytes.max(largest)));
+        hot_bytes > 0 && all >= self.context.hot_flush_bytes && hot_bytes >= largest
+    }
+
+    /// Merges whenever there is something to merge, if merging is configured or there are too many segments.
     pub(super) async fn merge(&self) {
         let mut trouble = Trouble::default();
-        while self.context.merges && self.pause(trouble.pause(MERGE_INTERVAL)).await {
+        while self.pause(trouble.pause(MERGE_INTERVAL)).await {
+            if !self.context.merges && !self.log.must_merge() {
+                continue;
+            }
             let Some(_turn) = self.stop.run_until_cancelled(self.context.jobs.merge()).await else { return };
             match self.merge_once().await {
                 Ok(merged) => {
@@ -52,7 +68,7 @@ impl Maintenance {
         }
     }
 
-    /// Drops the oldest segments whenever they are too old or too many, if that is configured.
+    /// Hides and drops documents whenever they are too old or too many, if that is configured.
     pub(super) async fn retain(&self) {
         let mut trouble = Trouble::default();
         while self.context.retains && self.pause(trouble.pause(RETAIN_INTERVAL)).await {

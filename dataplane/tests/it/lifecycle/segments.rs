@@ -234,6 +234,73 @@ async fn retention_by_bytes_drops_the_oldest_documents_for_good() {
     assert!(count(&node, "noise").await.0 <= left, "what was dropped is back");
 }
 
+/// Documents of an index that contain a text, and whether the answer lacks some.
+async fn count_in(node: &NodeProcess, index: &str, text: &str) -> (u64, bool) {
+    let search = json!({ "contains": text, "index": [index], "count": true, "page": { "size": 0 } });
+    let (status, answer) = node.answer(node.request("POST", "/search").json(&search)).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    (answer["total"].as_u64().expect("a total"), answer["partial"] == true)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn retention_of_an_index_hides_its_documents_in_time_then_removes_them_and_leaves_the_others_alone() {
+    let mut node = NodeProcess::start_alone_with(&json!({
+        "storage": { "flush_bytes": 16 << 10, "flush_age_seconds": 1 },
+        "search": { "cursor_ttl_seconds": 2 },
+        "indexes": { "short": { "retention": { "max_age_seconds": 3 } } },
+    }));
+    let documents = |from: u64| -> Value {
+        (from..from + BATCH).map(|number| json!({ "_id": format!("r{number}"), "text": "remembered" })).collect()
+    };
+    let began = std::time::Instant::now();
+    for index in ["short", "long"] {
+        let request = node.request("POST", &format!("/ingest?index={index}")).json(&documents(0));
+        assert_eq!(node.answer(request).await.0, StatusCode::OK);
+    }
+    let early = count_in(&node, "short", "remembered").await;
+    assert!(early == (BATCH, false) || began.elapsed().as_secs() >= 3, "{early:?}");
+    eventually("it is still seen", async || {
+        let found = count_in(&node, "short", "remembered").await;
+        if found == (0, false) { Ok(()) } else { Err(json!(found)) }
+    })
+    .await;
+    assert!(began.elapsed().as_secs() >= 3, "it went too early");
+    assert_eq!(count_in(&node, "long", "remembered").await, (BATCH, false));
+    assert_eq!(node.answer(node.request("GET", "/doc/r7?index=short")).await.0, StatusCode::NOT_FOUND);
+    assert_eq!(node.answer(node.request("GET", "/doc/r7?index=long")).await.0, StatusCode::OK);
+    // Something new, so that most of a segment that only this index has may be made anew.
+    eventually("it is not removed", async || {
+        let request = node.request("POST", "/ingest?index=short").json(&documents(1_000));
+        assert_eq!(node.answer(request).await.0, StatusCode::OK);
+        let removed = metric(&metrics(&node).await, "grepzilla_retention_documents_total");
+        if removed >= BATCH as f64 { Ok(()) } else { Err(json!(removed)) }
+    })
+    .await;
+    node.kill();
+    node.restart();
+    assert_eq!(count_in(&node, "long", "remembered").await, (BATCH, false));
+    assert_eq!(node.answer(node.request("GET", "/doc/r7?index=short")).await.0, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_hot_tiers_of_a_node_are_flushed_before_they_together_reach_the_mark() {
+    let node = NodeProcess::start_alone_with(&json!({
+        "storage": { "flush_bytes": 1 << 30, "flush_age_seconds": 86_400 },
+        "admission": { "hot_soft_bytes": 2 << 20, "hot_hard_bytes": 4 << 20 },
+    }));
+    for round in 0..40 {
+        write(&node, round * 5 * BATCH, 5 * BATCH).await;
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    eventually("the hot tiers stay large", async || {
+        let text = metrics(&node).await;
+        let (hot, flushes) = (metric(&text, "hot_mem_size"), metric(&text, "flush_duration_ms_count"));
+        if hot < f64::from(1 << 20) && flushes >= 2.0 { Ok(()) } else { Err(json!([hot, flushes])) }
+    })
+    .await;
+    assert_eq!(count(&node, "filler").await, (40 * 5 * BATCH, false));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn etcd_that_is_away_delays_publishing_and_nothing_else() {
     let mut etcd = Etcd::start().await;

@@ -90,6 +90,7 @@ fn index(spec: &IndexSpec) -> Result<IndexConfig, Invalid> {
         on_exceeded: spec.on_exceeded.into(),
         defaults: spec.defaults.iter().map(|(field, value)| (field.clone(), value.0.clone())).collect(),
         rate: rate(&at(spec, "rate"), &spec.rate)?,
+        ..IndexConfig::default()
     })
 }
 

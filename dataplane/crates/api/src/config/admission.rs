@@ -15,9 +15,11 @@ pub struct AdmissionConfig {
     /// times `ingest.body_bytes_max` to 1 TiB. More get 503. In a cluster one half is for what other nodes send. A request
     /// takes about three times its body while it is written. Default 256 MiB.
     pub in_flight_bytes_max: u64,
-    /// Bytes of memory of the hot tiers of the shards led here, soft mark: 1 MiB or more. Default 2 GiB.
+    /// Bytes of memory of the hot tiers of the shards led here, soft mark: 1 MiB or more. At half of it the largest hot tier is
+    /// flushed, however small it is. Default 512 MiB: the half is four shards that are full (`storage.flush_bytes`), and the
+    /// other half takes what arrives at full speed in the seconds that flushing them takes.
     pub hot_soft_bytes: u64,
-    /// The hard mark: not below the soft one. Default 3 GiB.
+    /// The hard mark: not below the soft one. Default 768 MiB.
     pub hot_hard_bytes: u64,
     /// Bytes that must be free on the file system of the data folder, soft mark; 0: none. Default 256 MiB.
     pub disk_soft_free_bytes: u64,
@@ -41,8 +43,8 @@ impl Default for AdmissionConfig {
         AdmissionConfig {
             rate: RateConfig::default(),
             in_flight_bytes_max: 256 << 20,
-            hot_soft_bytes: 2 << 30,
-            hot_hard_bytes: 3 << 30,
+            hot_soft_bytes: 512 << 20,
+            hot_hard_bytes: 768 << 20,
             disk_soft_free_bytes: 256 << 20,
             disk_hard_free_bytes: 64 << 20,
         }

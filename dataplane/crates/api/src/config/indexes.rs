@@ -44,8 +44,22 @@ pub struct IndexConfig {
     /// Values of fields that a document does not have: strings, numbers or booleans. They are added before the document is
     /// stored and count against its limits; a field that is null is not missing. Default: none.
     pub defaults: BTreeMap<String, Value>,
+    /// How long documents stay. The indexes without an entry have that of `default`, each for itself.
+    pub retention: RetentionConfig,
     /// How much may come. The indexes without an entry share what `default` allows. Default: any amount.
     pub rate: RateConfig,
+}
+
+/// How long the documents of an index stay. Documents go in blocks of at most 512 KiB: one is hidden at the latest when all that
+/// stand in its block are to go, and removed from the disk when no cursor can show it any more.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RetentionConfig {
+    /// Seconds after they were received that documents are kept: 1 to 3,153,600,000. Default: `storage.retention_age_seconds`.
+    pub max_age_seconds: Option<u64>,
+    /// Bytes of documents as they were stored, in the whole cluster; the oldest go, and each shard keeps an even part: 1 MiB to
+    /// 1 EiB. Default: any amount.
+    pub max_bytes: Option<u64>,
 }
 
 impl IndexConfig {
@@ -85,6 +99,8 @@ impl IndexConfig {
         within("value_bytes_max", self.value_bytes_max, 1, 8 << 20)?;
         within("depth_max", self.depth_max.map(u64::from), 1, 128)?;
         within("leaves_max", self.leaves_max.map(u64::from), 1, 65_535)?;
+        within("retention.max_age_seconds", self.retention.max_age_seconds, 1, 3_153_600_000)?;
+        within("retention.max_bytes", self.retention.max_bytes, 1 << 20, 1 << 60)?;
         for (field, bytes_max) in &self.field_bytes_max {
             within(&format!("field_bytes_max.{field}"), Some(*bytes_max), 1, 8 << 20)?;
         }
@@ -152,6 +168,13 @@ indexes:
             ("{types: {a: number}, defaults: {a: 1}}", "{types: {a: number}, defaults: {a: x}}", "must be a number"),
             ("{rate: {requests_per_second: 1}}", "{rate: {requests_per_second: 0}}", "indexes.web.rate.requests"),
             ("{rate: {bytes_per_second: 1024}}", "{rate: {bytes_per_second: 1023}}", "indexes.web.rate.bytes"),
+            (
+                "{retention: {max_age_seconds: 1}}",
+                "{retention: {max_age_seconds: 0}}",
+                "indexes.web.retention.max_age_seconds",
+            ),
+            ("{retention: {max_bytes: 1048576}}", "{retention: {max_bytes: 1048575}}", "retention.max_bytes"),
+            ("{}", "{retention: {age: 5}}", "age"),
             ("{}", "{requird: [a]}", "requird"),
         ] {
             let parse = |text: &str| NodeConfig::parse(&format!("indexes: {{web: {text}}}"));

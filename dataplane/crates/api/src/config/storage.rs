@@ -15,14 +15,16 @@ pub struct StorageConfig {
     pub flush_age_seconds: u64,
     /// Bytes of memory for parts of segments that were read, for all shards together: 1 MiB to 1 TiB. Default 256 MiB.
     pub cache_bytes: u64,
-    /// Whether segments are merged. Without it they grow in number, up to 1,000 a shard. Default true.
+    /// Whether segments are merged. Without it they grow in number, up to 500 a shard; beyond that they are merged all the
+    /// same, because a manifest names 1,000 at most. Default true.
     pub merge: bool,
     /// Bytes of documents in a segment that was merged, at most: 1 MiB to 64 GiB. Default 1 GiB.
     pub merged_bytes_max: u64,
-    /// Seconds after which documents go, counted from when they were received, of all indexes; a segment goes when all of it
-    /// is that old, and not before cursors that show it are: 60 to 3,153,600,000. Default: never.
+    /// Seconds after which documents go, counted from when they were received, of all indexes that do not say otherwise
+    /// (`indexes.<name>.retention`): 60 to 3,153,600,000. Default: never.
     pub retention_age_seconds: Option<u64>,
-    /// Bytes of segment files of one shard beyond which its oldest segments go: 64 KiB to 1 PiB. Default: never.
+    /// Bytes of segment files of one shard beyond which its oldest segments go at once, of whatever index: 64 KiB to 1 PiB. A
+    /// cursor that would show what is gone gets 410. Default: never.
     pub retention_bytes: Option<u64>,
 }
 

@@ -17,7 +17,7 @@ use crate::run;
 fn shard() -> (TempDir, Shard) {
     let dir = tempfile::tempdir().expect("a folder");
     let (options, path) = (ShardOptions::default(), dir.path().join("0"));
-    let shard = Shard::open(Arc::new(RealDisk), &path, ClusterUuid(uuid::Uuid::nil()), ShardId(0), options, &|_, _| ());
+    let shard = Shard::open(Arc::new(RealDisk), &path, ClusterUuid(uuid::Uuid::nil()), ShardId(0), options, &|_| ());
     let shard = shard.expect("it opens");
     shard.start_epoch(Epoch(1)).expect("the first");
     for (id, source) in [(None, "{\"text\":\n\"first ż\"}"), (Some("order-7"), r#"{"number":1.0}"#)] {

@@ -39,11 +39,13 @@ pub(super) struct Visit<'a> {
 
 impl<'a> Visit<'a> {
     pub(super) fn new(view: &'a View, request: &'a LeafRequest<'a>, started: Instant) -> Visit<'a> {
-        let hot = view.sealed().iter().map(|block| BlockRef::Sealed(block, None));
-        let open = view.open().iter().map(BlockRef::Open);
+        let shown = |block: &Block| !view.hides(block);
+        let hot = view.sealed().iter().filter(|block| shown(block)).map(|block| BlockRef::Sealed(block, None));
+        let open = view.open().iter().filter(|tail| !view.hides_open(tail)).map(BlockRef::Open);
         let flushed = view.segments().iter().enumerate().flat_map(|(number, segment)| {
             let place = move |block| SegmentPlace { segment: number, block };
-            segment.blocks().iter().enumerate().map(move |(block, of)| BlockRef::Sealed(of, Some(place(block))))
+            let blocks = segment.blocks().iter().enumerate().filter(move |(_, block)| shown(block));
+            blocks.map(move |(block, of)| BlockRef::Sealed(of, Some(place(block))))
         });
         let mut blocks: Vec<BlockRef<'a>> =
             hot.chain(open).chain(flushed).filter(|block| block.may_hold(request)).collect();

@@ -98,6 +98,11 @@ impl OpenTail {
         self.len
     }
 
+    /// When the last of them was received.
+    pub fn received_max(&self) -> TimeNs {
+        self.document(self.len - 1).received
+    }
+
     /// A document by its number, below [`OpenTail::document_count`].
     pub fn document(&self, number: usize) -> &OpenDocument {
         assert!(number < self.len, "document {number} of {}", self.len);

@@ -10,9 +10,11 @@ use parking_lot::Mutex;
 use super::damage::Damage;
 use super::list::{LiveSegment, SegmentList};
 use super::newest::{Newest, NewestIds};
+use super::options::ShardOptions;
+use super::retention::Hidden;
 use crate::ReadError;
 use crate::block::Block;
-use crate::hot::{HotOptions, HotStats, HotTier};
+use crate::hot::{HotStats, HotTier};
 use crate::replica::ReplicaFolder;
 use crate::segment::Segment;
 use crate::view::{StoredDocument, Superseded, View, newest_in};
@@ -33,6 +35,7 @@ pub(super) struct Contents {
 struct Shown {
     hot_superseded: Arc<Superseded>,
     list: Arc<SegmentList>,
+    hidden: Arc<Hidden>,
 }
 
 /// A segment that is to count.
@@ -45,9 +48,11 @@ pub(super) struct NewSegment {
 }
 
 impl Contents {
-    pub(super) fn new(folder: Arc<ReplicaFolder>, options: HotOptions) -> Contents {
-        let hot = HotTier::new(folder.owner().shard, options);
-        Contents { ids: Mutex::default(), shown: Mutex::default(), hot, is_damaged: AtomicBool::new(false), folder }
+    pub(super) fn new(folder: Arc<ReplicaFolder>, options: &ShardOptions) -> Contents {
+        let hot = HotTier::new(folder.owner().shard, options.hot.clone());
+        let hidden = Arc::new(Hidden::new(Arc::clone(&options.retention), options.cursor_ttl));
+        let shown = Mutex::new(Shown { hidden, ..Shown::default() });
+        Contents { ids: Mutex::default(), shown, hot, is_damaged: AtomicBool::new(false), folder }
     }
 
     /// Makes a batch visible, all at once; called in order, by one thread. A segment in which an older version might stand
@@ -126,7 +131,18 @@ impl Contents {
     /// One moment.
     pub(super) fn view(&self) -> View {
         let shown = self.shown.lock();
-        View::new(self.hot.view(), Arc::clone(&shown.hot_superseded), Arc::clone(&shown.list))
+        let hidden = Arc::clone(&shown.hidden);
+        View::new(self.hot.view(), Arc::clone(&shown.hot_superseded), Arc::clone(&shown.list), hidden)
+    }
+
+    /// What retention hides.
+    pub(super) fn hidden(&self) -> Arc<Hidden> {
+        Arc::clone(&self.shown.lock().hidden)
+    }
+
+    /// Hides more.
+    pub(super) fn hide(&self, hidden: Hidden) {
+        self.shown.lock().hidden = Arc::new(hidden);
     }
 
     /// The segments of this moment.

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use grepzilla_model::manifest::SegmentName;
-use grepzilla_model::{Manifest, SeqNo};
+use grepzilla_model::{Manifest, SeqNo, TimeNs};
 use parking_lot::{Mutex, MutexGuard};
 
 use super::contents::Contents;
@@ -61,7 +61,7 @@ pub struct Merged {
     pub took: Duration,
 }
 
-/// What retention has dropped.
+/// What retention has dropped as whole segments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retained {
     /// How many segments.
@@ -87,6 +87,10 @@ pub struct MaintenanceStats {
     pub merge_bytes: u64,
     /// Manifests that were published.
     pub publishes: u64,
+    /// Documents that retention has dropped.
+    pub retained_documents: u64,
+    /// Their bytes as they were stored.
+    pub retained_bytes: u64,
     /// Segments now.
     pub segments: u64,
     /// The bytes of their files.
@@ -117,6 +121,8 @@ struct Work {
     /// Names of files that are not shown any more and may still be named by the published manifest.
     retired: Vec<String>,
     horizon: Horizon,
+    /// The moment at which retention was looked at last.
+    now: TimeNs,
 }
 
 impl Maintenance {
@@ -132,7 +138,8 @@ impl Maintenance {
         // What was damaged and is in the log again is named until that is flushed and published.
         let shown = names(&contents.list().entries());
         let retired = names(&published.segments).difference(&shown).cloned().collect();
-        let work = Mutex::new(Work { published, adopted: false, recorded: true, retired, horizon });
+        let work =
+            Mutex::new(Work { published, adopted: false, recorded: true, retired, horizon, now: TimeNs(i64::MIN) });
         let (merging, stats) = (Mutex::default(), Mutex::default());
         Maintenance { merging, work, stats, manifest, folder, contents, queue, options }
     }
@@ -146,6 +153,11 @@ impl Maintenance {
         let list = self.contents.list();
         let segment_bytes = list.live().iter().map(|live| live.entry.bytes).sum();
         MaintenanceStats { segments: list.live().len() as u64, segment_bytes, ..*self.stats.lock() }
+    }
+
+    /// Whether there are so many segments that they must be merged.
+    pub(super) fn must_merge(&self) -> bool {
+        self.contents.list().live().len() > self.options.segments_max
     }
 
     /// The state, if it may be changed.

@@ -16,7 +16,7 @@ use super::damage::Damage;
 use super::keys::{KeyWindow, entry_of};
 use super::maintenance::{OpenedSegments, open_segments};
 use super::options::ShardOptions;
-use super::state::ReplayStats;
+use super::state::{OpenProgress, ReplayStats};
 use crate::replica::ReplicaFolder;
 use crate::segment::OpenSegmentError;
 use crate::wal::{Log, LogSizes, begins_at, recover};
@@ -38,10 +38,12 @@ pub(super) fn open(
     folder: &ReplicaFolder,
     contents: &Contents,
     options: &ShardOptions,
-    progress: &dyn Fn(u64, u64),
+    progress: &dyn Fn(OpenProgress),
 ) -> Result<Opened, OpenError> {
     let manifest = folder.manifest()?;
-    let OpenedSegments { mut usable, unusable } = open_segments(folder, &manifest, &options.cache)?;
+    let all = manifest.segments.len();
+    let opened = |opened| progress(OpenProgress::Segments { opened, all });
+    let OpenedSegments { mut usable, unusable } = open_segments(folder, &manifest, &options.cache, &opened)?;
     let mut damage = Vec::new();
     for (entry, error) in unusable {
         damage.push(set_aside(folder, &entry, error)?);
@@ -60,9 +62,9 @@ pub(super) fn open(
 
     let began = Instant::now();
     let read_bytes = Cell::new(0);
-    let heard = |done, total| {
+    let heard = |done, all_bytes| {
         read_bytes.set(done);
-        progress(done, total);
+        progress(OpenProgress::Log { read_bytes: done, all_bytes });
     };
     let sizes = LogSizes::new(options.wal_bytes_max);
     let (log, keys) = replay(folder, sizes, (held, manifest.flushed), keys, contents, &heard)?;

@@ -8,6 +8,7 @@ use grepzilla_model::Durability;
 use crate::BlockCache;
 use crate::hot::HotOptions;
 use crate::segment::SegmentOptions;
+use crate::shard::retention::RetentionRules;
 
 /// What one shard is opened with.
 #[derive(Debug, Clone)]
@@ -36,9 +37,12 @@ pub struct ShardOptions {
     pub merged_block_bytes: u64,
     /// How long a cursor can be continued: a version that was superseded more recently is kept. Default 10 minutes.
     pub cursor_ttl: Duration,
-    /// Documents that were received so long ago may go, when all of their segment are that old. Default: never.
-    pub retention_age: Option<Duration>,
-    /// The oldest segments go while the files of all segments take more bytes than this. Default: never.
+    /// A shard with more segments than this merges also what the tiers would leave alone, so that its manifest never becomes too
+    /// long. Default 500: such a list takes about 180 of the 256 KiB that it may take.
+    pub segments_max: usize,
+    /// What is kept of each index. Default: everything.
+    pub retention: Arc<RetentionRules>,
+    /// The oldest segments go at once while the files of all segments take more bytes than this. Default: never.
     pub retention_bytes: Option<u64>,
     /// How segments are written.
     pub segment: SegmentOptions,
@@ -62,7 +66,8 @@ impl Default for ShardOptions {
             merged_bytes_max: 1 << 30,
             merged_block_bytes: 512 << 10,
             cursor_ttl: Duration::from_secs(600),
-            retention_age: None,
+            segments_max: 500,
+            retention: Arc::default(),
             retention_bytes: None,
             segment: SegmentOptions::default(),
             cache: Arc::default(),

@@ -20,6 +20,18 @@ pub(super) fn next_merge(entries: &[SegmentEntry], raw_bytes_max: u64) -> Option
     (0..=highest).find_map(|tier| run_of(entries, &tiers, tier, raw_bytes_max))
 }
 
+/// The segments to merge when there are more than there should be and the tiers leave them alone: the smallest neighbours,
+/// whatever they become.
+pub(super) fn forced_merge(entries: &[SegmentEntry], segments_max: usize) -> Option<Range<usize>> {
+    if entries.len() <= segments_max.max(1) {
+        return None;
+    }
+    let length = FACTOR.min(entries.len());
+    let bytes = |start: usize| entries[start..start + length].iter().map(|entry| entry.raw_bytes).sum::<u64>();
+    let start = (0..=entries.len() - length).min_by_key(|start| bytes(*start))?;
+    Some(start..start + length)
+}
+
 /// The first run of enough neighbours of at most this tier that fit in one segment.
 fn run_of(entries: &[SegmentEntry], tiers: &[u32], tier: u32, raw_bytes_max: u64) -> Option<Range<usize>> {
     (0..entries.len()).find_map(|start| {
@@ -82,6 +94,17 @@ mod tests {
         assert_eq!(next(&[512, 64, 64, 64, 64, 64, 64, 64, 64]), Some(1..9));
         assert_eq!(next(&[64, 64, 64, 64, 600, 64, 64, 64, 64]), None, "no neighbours");
         assert_eq!(next(&[512; 20]), None, "two would be as large as may be, eight are larger");
+    }
+
+    #[test]
+    fn too_many_segments_are_merged_whatever_their_sizes_the_smallest_neighbours_first() {
+        assert_eq!(forced_merge(&entries(&[900; 20]), 20), None);
+        let mut sizes = [900; 21];
+        sizes[7] = 500;
+        assert_eq!(next(&sizes), None);
+        assert_eq!(forced_merge(&entries(&sizes), 20), Some(0..8));
+        assert_eq!(forced_merge(&entries(&[900, 900, 1]), 2), Some(0..3));
+        assert_eq!(forced_merge(&entries(&[1]), 0), None);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Where a shard stands and what it has done so far: plain numbers, for the protocol and for metrics.
 
+use std::fmt;
+
 use grepzilla_model::{Epoch, SeqNo};
 
 use super::maintenance::MaintenanceStats;
@@ -44,6 +46,37 @@ pub struct ShardStats {
     pub damaged_segments: u64,
     /// Idempotency-Keys that are remembered.
     pub keys: usize,
+}
+
+/// How far the opening of a shard is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OpenProgress {
+    /// Segments are being opened.
+    Segments {
+        /// How many have been.
+        opened: usize,
+        /// How many there are.
+        all: usize,
+    },
+    /// They are open, and the log is being read.
+    Log {
+        /// The bytes that have been read.
+        read_bytes: u64,
+        /// The bytes that there are.
+        all_bytes: u64,
+    },
+}
+
+impl fmt::Display for OpenProgress {
+    /// A sentence about "it", the shard.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            OpenProgress::Segments { opened, all } => write!(f, "{opened} of its {all} segments have been opened"),
+            OpenProgress::Log { read_bytes, all_bytes } => {
+                write!(f, "{read_bytes} of {all_bytes} bytes of its log have been read")
+            }
+        }
+    }
 }
 
 /// What opening a shard took.

@@ -36,6 +36,11 @@ impl Superseded {
         self.notes.read().len()
     }
 
+    /// How many were at a position up to this one.
+    pub(crate) fn count_upto(&self, upto: SeqNo) -> usize {
+        self.notes.read().values().filter(|by| **by <= upto).count()
+    }
+
     /// The notes of documents from `first` to `last`.
     pub(crate) fn within(&self, first: SeqNo, last: SeqNo) -> BTreeMap<SeqNo, SeqNo> {
         self.notes.read().range(first..=last).map(|(seq, by)| (*seq, *by)).collect()

@@ -25,7 +25,7 @@ pub(crate) fn open(disk: Arc<dyn Disk>, options: ShardOptions) -> Result<Shard, 
 }
 
 pub(crate) fn open_at(disk: Arc<dyn Disk>, dir: &Path, options: ShardOptions) -> Result<Shard, OpenError> {
-    Shard::open(disk, dir, ClusterUuid(Uuid::from_u128(0xc1)), ShardId(7), options, &|_, _| ())
+    Shard::open(disk, dir, ClusterUuid(Uuid::from_u128(0xc1)), ShardId(7), options, &|_| ())
 }
 
 /// Opens a shard that must open, and starts the next epoch.

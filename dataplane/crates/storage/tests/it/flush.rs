@@ -1,11 +1,12 @@
 //! From the hot tier to segments: what is shown, what is published, and what a restart finds.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use grepzilla_model::{Batch, BodyHash, Generation, KeyHash, SeqNo, TimeNs};
 use grepzilla_storage::disk::twin::Machine;
-use grepzilla_storage::{AppendError, MaintenanceError, Shard, ShardOptions};
+use grepzilla_storage::{AppendError, MaintenanceError, Retention, RetentionRules, Shard, ShardOptions};
 
 use crate::fixtures::*;
 
@@ -173,7 +174,9 @@ fn the_hot_tier_asks_to_be_flushed_when_it_is_large_or_old() {
 fn retention_drops_the_oldest_segments_by_age_and_by_bytes_and_a_restart_does_not_bring_them_back() {
     let (machine, mut store) = (Machine::new(1), Store::default());
     let day = Duration::from_secs(86_400);
-    let by_age = ShardOptions { retention_age: Some(day), cursor_ttl: Duration::from_secs(60), ..options() };
+    let others = Retention { age: Some(day), bytes: None };
+    let retention = Arc::new(RetentionRules { others, ..RetentionRules::default() });
+    let by_age = ShardOptions { retention, cursor_ttl: Duration::from_secs(60), ..options() };
     let shard = store.lead(machine.boot(), by_age.clone());
     for hour in 0..4 {
         let received = TimeNs(hour * 3_600_000_000_000);

@@ -11,5 +11,6 @@ mod group;
 mod idempotency;
 mod matrix;
 mod quarantine;
+mod retention;
 mod trace;
 mod versions;

@@ -211,7 +211,7 @@ fn tombstone(index: &str, id: &str) -> Record {
 /// Opens the shard, starts an epoch, and takes over what was published.
 fn lead(machine: &Machine, options: &ShardOptions, manifest: Option<Manifest>) -> Shard {
     let cluster = ClusterUuid(uuid::Uuid::from_u128(0xc1));
-    let shard = Shard::open(machine.boot(), Path::new("/data/4"), cluster, SHARD, options.clone(), &|_, _| ());
+    let shard = Shard::open(machine.boot(), Path::new("/data/4"), cluster, SHARD, options.clone(), &|_| ());
     let shard = shard.expect("the shard opens");
     shard.start_epoch(shard.last_epoch().next()).expect("a newer epoch");
     shard.adopt(manifest).expect("adopted");

@@ -189,18 +189,20 @@ pub(in crate::shard) struct OpenedSegments {
     pub(in crate::shard) unusable: Vec<(SegmentEntry, OpenSegmentError)>,
 }
 
-/// Opens the segments of a manifest, and removes what an interrupted write left.
+/// Opens the segments of a manifest, and removes what an interrupted write left. `progress` hears how many were opened.
 pub(in crate::shard) fn open_segments(
     folder: &ReplicaFolder,
     manifest: &Manifest,
     cache: &Arc<BlockCache>,
+    progress: &dyn Fn(usize),
 ) -> Result<OpenedSegments, DiskError> {
     for name in list_segments(folder)?.iter().filter(|name| name.ends_with(".tmp")) {
         let path = folder.segments_dir().join(name);
         folder.disk().remove(&path).map_err(DiskError::at(Verb::Remove, &path))?;
     }
     let mut opened = OpenedSegments::default();
-    for entry in &manifest.segments {
+    for (number, entry) in manifest.segments.iter().enumerate() {
+        progress(number);
         let with_keys = |new: NewSegment| {
             let keys = new.segment.keys()?;
             Ok((new, keys))

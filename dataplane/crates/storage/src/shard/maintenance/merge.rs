@@ -1,10 +1,11 @@
-//! The merge: one segment of several neighbours, without what nobody can ask for any more.
+//! The merge: one segment of several neighbours, or of one, without what nobody can ask for any more.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use grepzilla_model::{Epoch, IndexName, SegmentEntry, SeqNo};
+use grepzilla_model::{Epoch, IndexName, SegmentEntry, SeqNo, TimeNs};
 
 use super::files::same;
 use super::{Maintenance, Merged};
@@ -12,8 +13,12 @@ use crate::block::{Block, BlockBuilder, DOCUMENTS_MAX, UnitLayout};
 use crate::segment::{KeyEntry, SegmentWriter};
 use crate::shard::contents::NewSegment;
 use crate::shard::list::{LiveSegment, SegmentList};
-use crate::shard::policy::next_merge;
+use crate::shard::policy::{forced_merge, next_merge};
+use crate::shard::retention::Hidden;
 use crate::{MaintenanceError, ReadError};
+
+/// What a merge may take, in nanoseconds, with the time since retention was looked at.
+const MERGE_TIME_MAX: i64 = 300 * 1_000_000_000;
 
 /// What is to be merged.
 struct Plan {
@@ -21,6 +26,8 @@ struct Plan {
     epoch: Epoch,
     /// Superseded up to here is dropped.
     forgettable: SeqNo,
+    /// What is hidden, and the moment at which it was looked at: what is gone is dropped.
+    hidden: (Arc<Hidden>, TimeNs),
 }
 
 impl Maintenance {
@@ -73,8 +80,14 @@ impl Maintenance {
         let mut work = self.begin()?;
         let list = self.contents.list();
         let forgettable = work.forgettable(committed, list.flushed());
-        let range = next_merge(&list.entries(), self.options.merged_bytes_max);
-        Ok(range.map(|range| Plan { inputs: list.live()[range].to_vec(), epoch, forgettable }))
+        let hidden = (self.contents.hidden(), work.now);
+        let entries = list.entries();
+        let range = next_merge(&entries, self.options.merged_bytes_max)
+            .or_else(|| {
+                list.live().iter().position(|live| is_mostly_dead(live, forgettable, &hidden)).map(|at| at..at + 1)
+            })
+            .or_else(|| forced_merge(&entries, self.options.segments_max));
+        Ok(range.map(|range| Plan { inputs: list.live()[range].to_vec(), epoch, forgettable, hidden }))
     }
 
     /// The merged segment and the documents that it does not hold. `None`: stopped.
@@ -91,24 +104,36 @@ impl Maintenance {
             block_bytes: self.options.merged_block_bytes,
         };
         let mut dropped = Vec::new();
-        for (index, blocks) in by_index(&plan.inputs) {
-            for (seq, block, document) in in_order(&blocks)? {
-                if stop.load(Ordering::Relaxed) {
-                    return Ok(None);
+        let (gone, kept) = by_index(plan);
+        let mut gone_bytes = 0;
+        for block in gone {
+            dropped.extend_from_slice(block.stamps()?.seqs());
+            gone_bytes += block.source_bytes();
+        }
+        let gone_documents = dropped.len() as u64;
+        for (index, parts) in kept {
+            for blocks in parts {
+                for (seq, block, document) in in_order(&blocks)? {
+                    if stop.load(Ordering::Relaxed) {
+                        return Ok(None);
+                    }
+                    if notes.contains_key(&seq) {
+                        dropped.push(seq);
+                    } else {
+                        output.add(&index, blocks[block], document)?;
+                    }
                 }
-                if notes.contains_key(&seq) {
-                    dropped.push(seq);
-                } else {
-                    output.add(&index, blocks[block], document)?;
-                }
+                output.end_part(&index)?;
             }
-            output.end_index(&index)?;
+            output.end_index();
         }
         for key in self.keys(&plan.inputs)? {
             output.writer.key(key);
         }
         dropped.sort_unstable();
-        Ok(Some((output.writer.finish()?, dropped)))
+        let entry = output.writer.finish()?;
+        self.count_retained(gone_documents, gone_bytes);
+        Ok(Some((entry, dropped)))
     }
 
     /// The keys of the segments, without those that are forgotten by the time of the last one.
@@ -144,21 +169,37 @@ impl Output {
         Ok(self.writer.add(&block)?)
     }
 
-    fn end_index(&mut self, index: &IndexName) -> Result<(), MaintenanceError> {
-        if !self.builder.is_empty() {
-            self.end_block(index)?;
-        }
+    fn end_part(&mut self, index: &IndexName) -> Result<(), MaintenanceError> {
+        if self.builder.is_empty() { Ok(()) } else { self.end_block(index) }
+    }
+
+    fn end_index(&mut self) {
         self.builder.swap_shapes(Default::default());
-        Ok(())
     }
 }
 
-fn by_index(inputs: &[LiveSegment]) -> BTreeMap<IndexName, Vec<&Block>> {
-    let mut indexes: BTreeMap<IndexName, Vec<&Block>> = BTreeMap::new();
-    for block in inputs.iter().flat_map(|live| live.segment.blocks()) {
-        indexes.entry(block.index().clone()).or_default().push(block);
+/// The blocks that retention lets go, and by index those that stay: first those that it hides, or will while they are merged,
+/// then the others. They are kept apart, because a block is hidden as a whole and what is hidden must stay so.
+fn by_index(plan: &Plan) -> (Vec<&Block>, BTreeMap<IndexName, [Vec<&Block>; 2]>) {
+    let (hidden, now) = &plan.hidden;
+    let blocks = plan.inputs.iter().flat_map(|live| live.segment.blocks());
+    let (gone, kept): (Vec<&Block>, Vec<&Block>) = blocks.partition(|block| hidden.is_gone(block, *now));
+    let soon = TimeNs(now.0.saturating_add(MERGE_TIME_MAX));
+    let mut indexes: BTreeMap<IndexName, [Vec<&Block>; 2]> = BTreeMap::new();
+    for block in kept {
+        let part = usize::from(!hidden.hides(block.index(), block.span().seq_max, block.received_max(), soon));
+        indexes.entry(block.index().clone()).or_default()[part].push(block);
     }
-    indexes
+    (gone, indexes)
+}
+
+/// Whether more than half of a segment's documents can be dropped, so that it is worth being made anew by itself.
+fn is_mostly_dead(live: &LiveSegment, forgettable: SeqNo, (hidden, now): &(Arc<Hidden>, TimeNs)) -> bool {
+    let gone = live.segment.blocks().iter().filter(|block| hidden.is_gone(block, *now));
+    let gone: u64 = gone.map(|block| block.document_count() as u64).sum();
+    // Looked at closely only if it may be so.
+    let is_dead = |superseded: usize| 2 * (gone + superseded as u64) > live.entry.documents;
+    is_dead(live.superseded.len()) && is_dead(live.superseded.count_upto(forgettable))
 }
 
 /// All documents of some blocks in the order of their positions: position, number of the block, number in the block. Blocks may

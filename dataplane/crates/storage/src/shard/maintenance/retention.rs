@@ -5,13 +5,22 @@ use grepzilla_model::TimeNs;
 use super::files::{names, same};
 use super::{Maintenance, Retained};
 use crate::MaintenanceError;
+use crate::block::Block;
 use crate::shard::list::LiveSegment;
 
 impl Maintenance {
     /// See [`Shard::retain`](crate::Shard::retain).
     pub(in crate::shard) fn retain(&self, now: TimeNs) -> Result<Option<Retained>, MaintenanceError> {
         let mut work = self.begin()?;
+        work.now = now;
         let list = self.contents.list();
+        let blocks: Vec<&Block> = list.handles().iter().flat_map(|segment| segment.blocks()).collect();
+        // Not while a merge puts documents together that would then have to be kept apart.
+        if let Some(_not_merging) = self.merging.try_lock()
+            && let Some(more) = self.contents.hidden().cut(&blocks, now)
+        {
+            self.contents.hide(more);
+        }
         let count = self.dropped_count(list.live(), now);
         let (gone, kept) = list.live().split_at(count);
         let Some(last) = gone.last() else { return Ok(None) };
@@ -20,24 +29,33 @@ impl Maintenance {
         let entries: Vec<_> = gone.iter().map(|live| live.entry.clone()).collect();
         work.retired.extend(names(&entries));
         let documents = entries.iter().map(|entry| entry.documents).sum();
+        self.count_retained(documents, entries.iter().map(|entry| entry.raw_bytes).sum());
         tracing::debug!(segments = count, documents, %base, "retention dropped the oldest segments");
         Ok(Some(Retained { segments: count, documents, base }))
     }
 
     /// How many of the oldest segments go.
     fn dropped_count(&self, live: &[LiveSegment], now: TimeNs) -> usize {
-        // Whoever holds a cursor may still ask for what has just become too old.
-        let age_max = self.options.retention_age.map(|age| (age + self.options.cursor_ttl).as_nanos().cast_signed());
-        let age = |received: TimeNs| i128::from(now.0) - i128::from(received.0);
-        let is_too_old = |live: &LiveSegment| {
-            age_max.is_some_and(|max| live.entry.bounds.is_none_or(|bounds| age(bounds.received_max) > max))
-        };
+        let hidden = self.contents.hidden();
+        let is_gone = |live: &LiveSegment| live.segment.blocks().iter().all(|block| hidden.is_gone(block, now));
+        // One without documents goes with what is behind it.
+        let mut count = live.iter().take_while(|live| is_gone(live)).count();
+        while count > 0 && live[count - 1].segment.blocks().is_empty() {
+            count -= 1;
+        }
         let mut bytes: u64 = live.iter().map(|live| live.entry.bytes).sum();
-        let goes = |live: &&LiveSegment| {
+        let too_much = |live: &&LiveSegment| {
             let too_much = self.options.retention_bytes.is_some_and(|max| bytes > max);
             bytes -= live.entry.bytes;
-            too_much || is_too_old(live)
+            too_much
         };
-        live.iter().take_while(goes).count()
+        count.max(live.iter().take_while(too_much).count())
+    }
+
+    /// Counts what retention has dropped.
+    pub(super) fn count_retained(&self, documents: u64, bytes: u64) {
+        let mut stats = self.stats.lock();
+        stats.retained_documents += documents;
+        stats.retained_bytes += bytes;
     }
 }

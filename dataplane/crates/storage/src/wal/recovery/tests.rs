@@ -37,8 +37,7 @@ fn three_files(close: bool) -> (Files, Vec<(SeqNo, Batch)>) {
     let mut acknowledged = Vec::new();
     for numbers in [0..6, 6..9] {
         let options = ShardOptions { wal_bytes_max: 5 << 10, ..ShardOptions::default() };
-        let shard =
-            Shard::open(machine.boot(), Path::new(DIR), CLUSTER, ShardId(1), options, &|_, _| ()).expect("opens");
+        let shard = Shard::open(machine.boot(), Path::new(DIR), CLUSTER, ShardId(1), options, &|_| ()).expect("opens");
         shard.start_epoch(shard.last_epoch().next()).expect("newer");
         for number in numbers {
             let batch = batch(number, 100 - 7 * usize::try_from(number).expect("small"));
