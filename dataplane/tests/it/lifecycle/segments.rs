@@ -302,6 +302,46 @@ async fn the_hot_tiers_of_a_node_are_flushed_before_they_together_reach_the_mark
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_crash_between_what_etcd_accepts_and_the_record_on_the_disk_loses_and_doubles_nothing() {
+    let etcd = Etcd::start().await;
+    etcd.write_ring(1, 2).await;
+    let mut node = NodeProcess::spawn_in_cluster_with(0, ROOT, &etcd.endpoint(), &small_segments()).ready();
+    let written = write(&node, 0, 300).await;
+    published(&node, &written).await;
+    // Nothing can be recorded from now on: the name of the file that is to be renamed is taken.
+    let blocks = [0, 1].map(|shard| node.data().join(format!("shards/{shard}/manifest.json.tmp")));
+    blocks.iter().for_each(|block| std::fs::create_dir(block).expect("makes a folder"));
+    let recorded =
+        |shard: u32| std::fs::read(node.data().join(format!("shards/{shard}/manifest.json"))).expect("reads");
+    let before = [recorded(0), recorded(1)];
+    let written = write(&node, 300, 700).await;
+    delete(&node, "d7").await;
+    let accepted = published(&node, &written).await;
+    eventually("nobody has tried to record it", async || {
+        let failed = metric(&metrics(&node).await, "manifest_publish_total{status=\"not_recorded\"}");
+        if failed >= 2.0 { Ok(()) } else { Err(json!(failed)) }
+    })
+    .await;
+    assert_eq!([recorded(0), recorded(1)], before, "etcd is ahead of the disk");
+    assert_eq!(count(&node, "filler").await, (999, false));
+
+    node.kill();
+    blocks.iter().for_each(|block| std::fs::remove_dir(block).expect("removes the folder"));
+    node.restart();
+    eventually("something is lost, or there twice", async || {
+        let found = count(&node, "filler").await;
+        if found == (999, false) { Ok(()) } else { Err(json!(found)) }
+    })
+    .await;
+    let written = write(&node, 1_000, BATCH).await;
+    for (accepted, after) in accepted.iter().zip(&published(&node, &written).await) {
+        assert!(generation(after) > generation(accepted), "{after}");
+    }
+    assert_eq!(count(&node, "filler").await, (1_099, false));
+    assert_eq!(get(&node, "d7").await.0, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn etcd_that_is_away_delays_publishing_and_nothing_else() {
     let mut etcd = Etcd::start().await;
     etcd.write_ring(1, 2).await;

@@ -15,7 +15,7 @@ pub struct StorageConfig {
     pub flush_age_seconds: u64,
     /// Bytes of memory for parts of segments that were read, for all shards together: 1 MiB to 1 TiB. Default 256 MiB.
     pub cache_bytes: u64,
-    /// Whether segments are merged. Without it they grow in number, up to 500 a shard; beyond that they are merged all the
+    /// Whether segments are merged. Without it they grow in number, up to 400 a shard; beyond that they are merged all the
     /// same, because a manifest names 1,000 at most. Default true.
     pub merge: bool,
     /// Bytes of documents in a segment that was merged, at most: 1 MiB to 64 GiB. Default 1 GiB.

@@ -122,7 +122,16 @@ async fn generations_follow_each_other_in_etcd_and_a_list_of_the_largest_size_fi
 
 #[tokio::test]
 async fn a_leader_that_was_replaced_publishes_nothing() {
-    let store = memory();
+    a_replaced_leader_publishes_nothing(memory()).await;
+}
+
+#[tokio::test]
+async fn a_leader_that_was_replaced_publishes_nothing_in_etcd() {
+    let etcd = EtcdProcess::start().await;
+    a_replaced_leader_publishes_nothing(etcd.store()).await;
+}
+
+async fn a_replaced_leader_publishes_nothing(store: SharedStore) {
     led(&store).await;
     let publication = Publication::new(SHARD, manifest(1, 1, 1), TimeNs(0));
     lead(&store, 2).await;
@@ -137,7 +146,16 @@ async fn a_leader_that_was_replaced_publishes_nothing() {
 
 #[tokio::test]
 async fn an_epoch_that_begins_between_the_look_and_the_publish_stops_it() {
-    let inner = memory();
+    an_epoch_that_begins_meanwhile_stops_a_publish(memory()).await;
+}
+
+#[tokio::test]
+async fn an_epoch_that_begins_between_the_look_and_the_publish_stops_it_in_etcd() {
+    let etcd = EtcdProcess::start().await;
+    an_epoch_that_begins_meanwhile_stops_a_publish(etcd.store()).await;
+}
+
+async fn an_epoch_that_begins_meanwhile_stops_a_publish(inner: SharedStore) {
     led(&inner).await;
     let config = keys().text(&Key::ShardConfig(SHARD));
     let mut stored = crate::fixtures::config(&inner, SHARD).await.unwrap().0;
@@ -160,6 +178,21 @@ async fn a_change_of_the_configuration_that_keeps_the_epoch_delays_a_publish_onl
     store.plan([Fault::Interlope(touch)]);
     Publication::new(SHARD, manifest(1, 1, 1), TimeNs(0)).publish(store.as_ref(), &keys()).await.unwrap();
     assert_eq!(found(&inner).await, Some(manifest(1, 1, 1)));
+}
+
+#[tokio::test]
+async fn what_etcd_has_accepted_without_the_leader_hearing_of_it_is_found_by_the_next_one() {
+    let etcd = EtcdProcess::start().await;
+    led(&etcd.store()).await;
+    let lossy = FaultyStore::new(etcd.store());
+    lossy.plan([Fault::LoseAnswer]);
+    let publication = Publication::new(SHARD, manifest(1, 1, 1), TimeNs(0));
+    // Whatever it is told, it dies before it records anything.
+    let _dead = publication.publish(lossy.as_ref(), &keys()).await;
+    lead(&etcd.store(), 2).await;
+    assert_eq!(found(&etcd.store()).await, Some(manifest(1, 1, 1)));
+    assert!(matches!(publish(&etcd.store(), manifest(1, 2, 2)).await, Err(PublishError::Overtaken { .. })));
+    publish(&etcd.store(), manifest(2, 2, 2)).await.unwrap();
 }
 
 #[tokio::test]

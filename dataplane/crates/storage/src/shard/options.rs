@@ -38,7 +38,8 @@ pub struct ShardOptions {
     /// How long a cursor can be continued: a version that was superseded more recently is kept. Default 10 minutes.
     pub cursor_ttl: Duration,
     /// A shard with more segments than this merges also what the tiers would leave alone, so that its manifest never becomes too
-    /// long. Default 500: such a list takes about 180 of the 256 KiB that it may take.
+    /// long. Default 400: also the longest entries of so many leave
+    /// room for more, should merging be slow, in the 256 KiB that a list may take.
     pub segments_max: usize,
     /// What is kept of each index. Default: everything.
     pub retention: Arc<RetentionRules>,
@@ -66,7 +67,7 @@ impl Default for ShardOptions {
             merged_bytes_max: 1 << 30,
             merged_block_bytes: 512 << 10,
             cursor_ttl: Duration::from_secs(600),
-            segments_max: 500,
+            segments_max: 400,
             retention: Arc::default(),
             retention_bytes: None,
             segment: SegmentOptions::default(),
