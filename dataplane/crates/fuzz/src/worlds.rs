@@ -57,7 +57,7 @@ pub(crate) fn machine_with(files: &Files) -> Machine {
 
 /// Opens the shard of a folder.
 pub(crate) fn open(disk: Arc<dyn Disk>) -> Result<Shard, OpenError> {
-    Shard::open(disk, Path::new(DIR), ClusterUuid(Uuid::from_u128(0xc1)), ShardId(7), options(), &|_, _| ())
+    Shard::open(disk, Path::new(DIR), ClusterUuid(Uuid::from_u128(0xc1)), ShardId(7), options(), &|_| ())
 }
 
 /// A batch that replaces, deletes and adds, and sometimes comes with a key.
