@@ -24,7 +24,7 @@ fn document(name: &str, number: u64, second: i64) -> Batch {
     let record = Record {
         index: index(name),
         id: Some(Arc::from(format!("id-{number}"))),
-        source: Arc::from(text.as_bytes()),
+        source: text.into(),
         ..batch([number], 1).records.remove(0)
     };
     Batch { records: vec![record], received: TimeNs(second * SECOND), ..batch([], 1) }
@@ -163,7 +163,7 @@ fn a_segment_most_of_whose_documents_are_superseded_is_made_anew_by_itself() {
     append(&shard, again(0..10)).expect("taken");
     shard.flush().expect("flushed").expect("there was something");
     assert_eq!(merge(&shard), None, "half is not most");
-    let gone = Record { kind: RecordKind::Tombstone, source: Arc::from(&b""[..]), ..again(10..11).records.remove(0) };
+    let gone = Record { kind: RecordKind::Tombstone, source: String::new().into(), ..again(10..11).records.remove(0) };
     append(&shard, Batch { records: vec![gone], ..batch([], 1) }).expect("taken");
     assert_eq!(merge(&shard), None, "no segment says that it was deleted");
     shard.flush().expect("flushed").expect("there was something");
