@@ -95,8 +95,9 @@ impl HotTier {
     pub(super) fn seal_upto(&self, upto: SeqNo) {
         let mut desk = self.sealing.desk.lock();
         loop {
-            if desk.waiting.front().is_some_and(|full| full.tail.span().seq_min <= upto) {
-                let full = desk.waiting.pop_front().expect("looked at just now");
+            // Blocks of several indexes do not wait in the order of their first positions.
+            let place = desk.waiting.iter().position(|full| full.tail.span().seq_min <= upto);
+            if let Some(full) = place.and_then(|place| desk.waiting.remove(place)) {
                 self.seal(&mut desk, full);
             } else if desk.under_way.iter().any(|first| *first <= upto) {
                 self.sealing.changed.wait(&mut desk);

@@ -73,6 +73,21 @@ fn every_document_is_visible_once_in_whatever_state() {
 }
 
 #[test]
+fn what_is_let_go_is_gone_in_whatever_order_the_blocks_of_several_indexes_wait() {
+    for upto in 1..=24 {
+        let tier = HotTier::new(ShardId(1), options(4_096, 1 << 20, 64));
+        // Position n is of index n % 8: each block reaches over most of the others.
+        let records = (1..=24).map(|n| put(&format!("index-{}", n % 8), &format!("{{\"n\":{n}}}")));
+        insert(&tier, 1, records.collect());
+        tier.let_go(SeqNo(upto));
+        tier.seal_upto(SeqNo(24));
+        let left: Vec<u64> = sources(&tier.view()).into_keys().map(|seq| seq.0).collect();
+        assert_eq!(left, (upto + 1..=24).collect::<Vec<_>>());
+        assert_eq!(tier.stats().documents, 24 - upto);
+    }
+}
+
+#[test]
 fn bounds_of_blocks_and_tails_are_those_of_their_documents() {
     let tier = HotTier::new(ShardId(1), options(3, 1 << 20, 4));
     let record = |time: i64| Record { time: TimeNs(time), ..put("main", "{}") };
