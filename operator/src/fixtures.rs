@@ -80,6 +80,7 @@ pub(crate) fn full() -> Cluster {
                 "fieldBytesMax": { "message": "8Ki" }, "valueBytesMax": "4Ki", "documentBytesMax": "256Ki",
                 "depthMax": 4, "leavesMax": 100, "onExceeded": "trim", "defaults": { "env": "prod", "sampled": false },
                 "rate": { "bytesPerSecond": "1Mi", "requestsPerSecond": 50 },
+                "retention": { "maxAge": "48h", "maxBytes": "10Gi" },
             },
             { "name": "default", "onExceeded": "drop" },
         ],

@@ -177,5 +177,17 @@ pub const INDEX_FIELD: CelRule = (
     "fieldBytesMax of an index must be from 1 to 8Mi for each field",
 );
 
+/// Documents of an index are seen before they go.
+pub const RETENTION_AGE: CelRule = (
+    "!has(self.maxAge) || (duration(self.maxAge) >= duration('1s') && duration(self.maxAge) <= duration('876000h'))",
+    "retention.maxAge of an index must be from 1s to 876000h",
+);
+
+/// An index keeps at least a few blocks.
+pub const RETENTION_BYTES: CelRule = (
+    "!has(self.maxBytes) || (quantity(self.maxBytes).compareTo(quantity('1Mi')) >= 0 && quantity(self.maxBytes).compareTo(quantity('1024Pi')) <= 0)",
+    "retention.maxBytes of an index must be from 1Mi to 1024Pi",
+);
+
 #[cfg(test)]
 mod tests;

@@ -21,7 +21,7 @@ use super::rules;
 use super::status::GrepzillaClusterStatus;
 
 pub use admission::{AdmissionSpec, RateSpec};
-pub use indexes::{DefaultValue, FieldType, IndexSpec, OnExceeded};
+pub use indexes::{DefaultValue, FieldType, IndexSpec, OnExceeded, RetentionSpec};
 pub use ingest::{Ack, IngestSpec};
 pub use storage::StorageSpec;
 pub use wal::{Fsync, WalSpec};

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use grepzilla_api::config::{
-    AdmissionConfig, ClusterConfig, IndexConfig, IngestConfig, NodeConfig, RateConfig, StorageConfig, WalConfig,
+    AdmissionConfig, ClusterConfig, IndexConfig, IngestConfig, NodeConfig, RateConfig, RetentionConfig, StorageConfig,
+    WalConfig,
 };
 
 use super::Invalid;
@@ -79,6 +80,7 @@ fn index(spec: &IndexSpec) -> Result<IndexConfig, Invalid> {
         let bytes_max = bytes(&at(spec, &format!("fieldBytesMax.{field}")), size)?;
         Ok((field.clone(), bytes_max))
     });
+    let max_age = spec.retention.max_age.as_ref().map(|age| seconds(&at(spec, "retention.maxAge"), age));
     Ok(IndexConfig {
         required: spec.required.clone(),
         types: spec.types.iter().map(|(field, kind)| (field.clone(), (*kind).into())).collect(),
@@ -90,7 +92,10 @@ fn index(spec: &IndexSpec) -> Result<IndexConfig, Invalid> {
         on_exceeded: spec.on_exceeded.into(),
         defaults: spec.defaults.iter().map(|(field, value)| (field.clone(), value.0.clone())).collect(),
         rate: rate(&at(spec, "rate"), &spec.rate)?,
-        ..IndexConfig::default()
+        retention: RetentionConfig {
+            max_age_seconds: max_age.transpose()?,
+            max_bytes: optional("retention.maxBytes", &spec.retention.max_bytes)?,
+        },
     })
 }
 
@@ -154,6 +159,7 @@ mod tests {
         assert_eq!((web.value_bytes_max, web.document_bytes_max), (Some(4 << 10), Some(256 << 10)));
         assert_eq!((web.depth_max, web.leaves_max), (Some(4), Some(100)));
         assert_eq!((&web.defaults["env"], &web.defaults["sampled"]), (&json!("prod"), &json!(false)));
+        assert_eq!((web.retention.max_age_seconds, web.retention.max_bytes), (Some(172_800), Some(10 << 30)));
         assert_eq!((web.rate.bytes_per_second, web.rate.requests_per_second), (Some(1 << 20), Some(50)));
     }
 }

@@ -52,6 +52,7 @@ fn lines() -> Vec<(Value, Value, CelRule)> {
     let index = |field: &str, value: Value| json!({ "indexes": [{ "name": "web", field: value }] });
     let rate = |bytes: &str| json!({ "admission": { "rate": { "bytesPerSecond": bytes } } });
     let index_rate = |bytes: &str| index("rate", json!({ "bytesPerSecond": bytes }));
+    let kept = |field: &str, value: &str| index("retention", json!({ field: value }));
     let (wal, ingest, storage, admission) = (within("wal"), within("ingest"), within("storage"), within("admission"));
     let in_flight =
         |bytes: &str| json!({ "admission": { "inFlightBytesMax": bytes }, "ingest": { "bodyBytesMax": "1Mi" } });
@@ -99,6 +100,10 @@ fn lines() -> Vec<(Value, Value, CelRule)> {
         (rate("1Ki"), rate("1023"), RATE_BYTES),
         (rate("1Ti"), rate("1025Gi"), RATE_BYTES),
         (index_rate("1Ki"), index_rate("1023"), RATE_BYTES),
+        (kept("maxAge", "1s"), kept("maxAge", "999ms"), RETENTION_AGE),
+        (kept("maxAge", "876000h"), kept("maxAge", "876000h1s"), RETENTION_AGE),
+        (kept("maxBytes", "1Mi"), kept("maxBytes", "1023Ki"), RETENTION_BYTES),
+        (kept("maxBytes", "1024Pi"), kept("maxBytes", "1025Pi"), RETENTION_BYTES),
         (index("documentBytesMax", "2".into()), index("documentBytesMax", "1".into()), INDEX_DOCUMENT),
         (index("documentBytesMax", "8Mi".into()), index("documentBytesMax", "8193Ki".into()), INDEX_DOCUMENT),
         (index("valueBytesMax", "1".into()), index("valueBytesMax", "0".into()), INDEX_VALUE),

@@ -10,7 +10,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use super::RateSpec;
-use crate::crd::quantity::ByteQuantity;
+use crate::crd::quantity::{ByteQuantity, Span};
 use crate::crd::rules;
 
 /// One index. It has the rules of its entry and none of `default`; where they name no limit, that of `ingest` holds.
@@ -59,9 +59,25 @@ pub struct IndexSpec {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 256))]
     pub defaults: BTreeMap<String, DefaultValue>,
+    /// How long documents stay. The indexes without an entry have that of `default`, each for itself.
+    #[serde(default)]
+    pub retention: RetentionSpec,
     /// How much may come to each node. The indexes without an entry share what `default` allows.
     #[serde(default)]
     pub rate: RateSpec,
+}
+
+/// How long the documents of an index stay.
+#[derive(KubeSchema, Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[x_kube(validation = rules::RETENTION_AGE, validation = rules::RETENTION_BYTES)]
+#[serde(rename_all = "camelCase", default = "RetentionSpec::default")]
+pub struct RetentionSpec {
+    /// The age at which documents go, counted from when they were received: 1s to 876000h; `storage.retentionAge` if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_age: Option<Span>,
+    /// Bytes of documents in the whole cluster beyond which the oldest go: 1Mi to 1024Pi; any amount if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_bytes: Option<ByteQuantity>,
 }
 
 /// What every value of a field must be; in an array each element is looked at.

@@ -220,9 +220,9 @@ impl<'a> Scan<'a> {
             }
             let source = document.source();
             self.metrics.bytes_read += source.len() as u64;
-            if reader.holds(&source)? {
+            if reader.holds(source)? {
                 self.candidates(1);
-                self.aggregates.add_open(document.stamp, &source);
+                self.aggregates.add_open(document.stamp, source);
                 self.found(document.stamp, Place { block: position, document: number });
             }
         }
