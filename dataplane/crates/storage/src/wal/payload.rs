@@ -38,7 +38,7 @@ pub struct PayloadError {
 ///
 /// # Panics
 ///
-/// As [`check_promises`] does.
+/// As `check_promises` does.
 pub fn encode_payload(batch: &Batch) -> Vec<u8> {
     check_promises(batch);
     let mut bytes = Vec::with_capacity(payload_bytes(batch));
