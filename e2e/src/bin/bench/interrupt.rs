@@ -1,5 +1,5 @@
 //! Ctrl-C and its like: what is under way is given up where that is safe, so that every server is stopped and every folder
-//! removed by whoever holds it. A second one ends the program at once.
+//! removed by whoever holds it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -33,9 +33,9 @@ async fn hear(signals: [tokio::signal::unix::Signal; 3]) {
             _ = terminate.recv() => {}
             _ = hang_up.recv() => {}
         }
-        if INTERRUPTED.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
+        // However often it is said: to end at once would leave the systems behind that were started.
+        if !INTERRUPTED.swap(true, Ordering::Relaxed) {
+            eprintln!("bench: finishing");
         }
-        eprintln!("bench: finishing; once more ends it at once");
     }
 }
