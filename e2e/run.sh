@@ -8,19 +8,17 @@ cluster=grepzilla
 images=(grepzilla/node:dev grepzilla/operator:dev grepzilla/etcd:dev)
 
 main() {
-  local obstacle binaries kubeconfig
+  local obstacle prepared binaries
   if ! obstacle=$(e2e/kind/can-run.sh); then
     echo "The stories are left out: $obstacle."
     exit 77
   fi
-  supervised_output binaries scripts/build.sh stories grepzilla grepzilla-operator
-  supervised cargo test --locked --workspace --test stories --no-run
-  supervised e2e/kind/tools.sh helm
   export PATH="$cache/bin:$PATH"
 
   trap take_down EXIT
-  supervised_output kubeconfig e2e/kind/up.sh "$cluster"
-  export KUBECONFIG=$kubeconfig
+  supervised_output prepared e2e/prepare.sh "$cluster"
+  { read -r binaries; read -r KUBECONFIG; } <<<"$prepared"
+  export KUBECONFIG
   supervised e2e/kind/images.sh "$binaries"
   supervised e2e/kind/load.sh "$cluster" "${images[@]}"
   supervised cargo test --locked --workspace --test stories -- --test-threads=1 --nocapture "$@" || {

@@ -13,7 +13,7 @@ use crate::world::{CONTROL_PLANE, OPERATOR_LABELS, OPERATOR_USER, SYSTEM, WELL_A
 /// Lets what earlier stories began come to rest.
 const REST: Duration = Duration::from_secs(10);
 const STEADY: Duration = Duration::from_secs(180);
-const AFTER_RETURN: Duration = Duration::from_secs(45);
+const AFTER_RETURN: Duration = Duration::from_secs(30);
 
 #[tokio::test]
 async fn the_operator_writes_nothing_when_nothing_changes() -> Result<()> {

@@ -12,7 +12,7 @@ use grepzilla_model::fold::fold;
 use grepzilla_model::manifest::{SegmentEntry, SegmentName};
 use grepzilla_model::{BodyHash, Bucket, ClusterUuid, Epoch, IndexName, KeyHash, SeqNo, ShardId, TimeNs};
 use grepzilla_query::{Bound, Bounds, Node, Pattern};
-use grepzilla_storage::block::{Block, BlockBuilder, ColumnNo, FoldRoom, Spelling, Stamp, UnitLayout, UnitValues};
+use grepzilla_storage::block::{Block, BlockBuilder, ColumnNo, Spelling, Stamp, UnitLayout, UnitValues};
 use grepzilla_storage::disk::Disk;
 use grepzilla_storage::disk::twin::Machine;
 use grepzilla_storage::segment::inspect::inspect_file;
@@ -222,8 +222,7 @@ fn answers_of_block(block: &Block, answers: &mut Answers) {
     }
     for unit in 0..block.unit_count().min(PARTS_READ) {
         answers.push(block.unit(unit).map(|unit| {
-            let mut room = FoldRoom::default();
-            let folded = unit.runs(Spelling::Folded, &UnitValues::All, &mut room).map(|run| run.bytes().to_vec());
+            let folded = unit.runs(Spelling::Folded, &UnitValues::All).map(|run| run.bytes().to_vec());
             format!("{:?} {:?}", unit.written(), folded.collect::<Vec<_>>())
         }));
         answers.push(holders(block, unit));

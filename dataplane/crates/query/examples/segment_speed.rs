@@ -1,10 +1,11 @@
 //! How fast a shard answers from its segments, cold and warm, on documents of one's own.
 //!
-//! `cargo run --release -p grepzilla-query --example segment_speed -- FILE.jsonl FOLDER [PATTERN...]`; the folder gets a replica, which a
-//! second run reads again. A pattern is `re:...` for a regular expression, else a wildcard.
+//! `cargo run --release -p grepzilla-query --example segment_speed -- FILE.jsonl FOLDER CACHE_MIB [PATTERN...]`; the folder gets a replica
+//! with merged segments, which a second run reads again. A pattern is `re:...` for a regular expression, else a wildcard.
 
 use std::error::Error;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
@@ -16,16 +17,17 @@ use grepzilla_query::{
     Aggregations, CompiledQuery, LeafAnswer, LeafRequest, Node, Order, Pattern, Query, TimeRange, compile, search,
 };
 use grepzilla_storage::disk::RealDisk;
-use grepzilla_storage::{FsyncMode, Shard, ShardOptions, View};
+use grepzilla_storage::{BlockCache, FsyncMode, Shard, ShardOptions, View};
 
 const BATCH: usize = 500;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let (Some(path), Some(folder)) = (arguments.next(), arguments.next()) else {
-        return Err("usage: segment_speed FILE.jsonl FOLDER [PATTERN...]".into());
+    let (Some(path), Some(folder), Some(cache)) = (arguments.next(), arguments.next(), arguments.next()) else {
+        return Err("usage: segment_speed FILE.jsonl FOLDER CACHE_MIB [PATTERN...]".into());
     };
-    let options = ShardOptions { fsync: FsyncMode::Disabled, ..ShardOptions::default() };
+    let cache = Arc::new(BlockCache::new(cache.parse::<usize>()? << 20));
+    let options = ShardOptions { fsync: FsyncMode::Disabled, cache, ..ShardOptions::default() };
     let cluster = ClusterUuid(uuid::Uuid::from_u128(1));
     let shard = Shard::open(Arc::new(RealDisk), Path::new(&folder), cluster, ShardId(0), options, &|_| ())?;
     shard.start_epoch(shard.last_epoch().next())?;
@@ -58,10 +60,18 @@ fn load(shard: &Shard, text: &str) -> Result<(), Box<dyn Error>> {
         }
     }
     shard.flush()?;
+    publish(shard)?;
+    while shard.merge(&AtomicBool::new(false))?.is_some() {
+        publish(shard)?;
+    }
+    println!("loaded at {:.0} MB/s", text.len() as f64 / 1e6 / started.elapsed().as_secs_f64());
+    Ok(())
+}
+
+fn publish(shard: &Shard) -> Result<(), Box<dyn Error>> {
     if let Some(manifest) = shard.next_manifest() {
         shard.published(manifest)?;
     }
-    println!("loaded at {:.0} MB/s", text.len() as f64 / 1e6 / started.elapsed().as_secs_f64());
     Ok(())
 }
 

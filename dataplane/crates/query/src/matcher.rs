@@ -1,13 +1,15 @@
 //! The four pattern forms behind one face: which value runs to read, which values match, and where.
 
+mod caseless;
 mod contains;
 mod exact;
+mod literal;
 mod regex;
 mod wildcard;
 
 use std::ops::Range;
 
-use grepzilla_storage::block::{FoldRoom, Spelling, Unit, UnitValues};
+use grepzilla_storage::block::{Spelling, Unit, UnitValues};
 use memchr::memmem::Finder;
 
 use crate::QueryError;
@@ -16,6 +18,7 @@ use crate::pattern::{PATTERN_BYTES_MAX, Pattern};
 use crate::required::Required;
 use contains::Contains;
 use exact::Exact;
+use literal::Literal;
 use regex::Regex;
 use wildcard::Wildcard;
 
@@ -80,20 +83,20 @@ impl Matcher {
     /// A literal that every match has, spelled as the values are.
     pub(crate) fn literal(&self) -> Option<&Finder<'static>> {
         match &self.form {
-            Form::Contains(contains) => Some(contains.literal()),
-            Form::Exact(exact) => Some(exact.literal()),
-            Form::Wildcard(wildcard) => wildcard.literal(),
+            Form::Contains(contains) => Some(contains.literal().finder()),
+            Form::Exact(exact) => Some(exact.literal().finder()),
+            Form::Wildcard(wildcard) => wildcard.literal().map(Literal::finder),
             Form::Regex(_) => None,
         }
     }
 
     /// Calls `found` with the number of each of these values of a unit that matches, ascending, each once. Gives the bytes of all of
-    /// them.
+    /// them. `room` is for text in lower case, of one unit after the other.
     pub(crate) fn scan(
         &self,
         unit: &Unit,
         values: &UnitValues,
-        room: &mut FoldRoom,
+        room: &mut Vec<u8>,
         clock: &Clock,
         mut found: impl FnMut(usize),
     ) -> Result<u64, Expired> {
@@ -105,7 +108,7 @@ impl Matcher {
         if let Form::Regex(regex) = &self.form {
             regex.scan(unit, values, room, clock, &mut found)?;
         }
-        for run in unit.runs(self.spelling, values, room) {
+        for run in unit.runs(self.spelling, values) {
             bytes += run.bytes().len() as u64;
             let found = |place| found(run.number(place));
             match &self.form {

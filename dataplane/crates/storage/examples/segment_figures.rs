@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use grepzilla_model::{Bucket, ClusterUuid, Epoch, IndexName, SeqNo, ShardId, TimeNs};
 use grepzilla_storage::BlockCache;
-use grepzilla_storage::block::{Block, BlockBuilder, FoldRoom, Spelling, Stamp, UnitLayout, UnitValues};
+use grepzilla_storage::block::{Block, BlockBuilder, Spelling, Stamp, UnitLayout, UnitValues};
 use grepzilla_storage::disk::{Disk, RealDisk};
 use grepzilla_storage::segment::{
     ExpectedSegment, Section, Segment, SegmentIdentity, SegmentOptions, SegmentWriter, UnitSet, grams_of,
@@ -105,8 +105,8 @@ fn ask(segment: &Segment) {
         let holding = candidates.iter().filter(|unit| {
             let (block, unit) = segment.block_of(*unit);
             let unit = segment.blocks()[block].unit(unit).expect("readable");
-            unit.runs(Spelling::Folded, &UnitValues::All, &mut FoldRoom::default())
-                .any(|run| String::from_utf8_lossy(run.bytes()).contains(needle))
+            let mut runs = unit.runs(Spelling::Folded, &UnitValues::All);
+            runs.any(|run| String::from_utf8_lossy(run.bytes()).to_ascii_lowercase().contains(needle))
         });
         println!(
             "{needle:24} {:>5} candidates, {:>5} hold it; {:?} a gram, {:?} when cached and undisturbed",

@@ -42,7 +42,7 @@ pub use shapes::{PathNo, Shape, ShapeInterner, ShapeNo, ShapeTable};
 pub use sources::Sources;
 pub use span::{Span, Stamp};
 pub use stamps::Stamps;
-pub use unit::{FoldRoom, GROUPS, Spelling, Unit, UnitValues, ValueRun};
+pub use unit::{GROUPS, Spelling, Unit, UnitValues, ValueRun};
 
 use holders::Holders;
 

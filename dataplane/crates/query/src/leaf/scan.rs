@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use grepzilla_storage::View;
-use grepzilla_storage::block::{Block, FoldRoom, Stamp};
+use grepzilla_storage::block::{Block, Stamp};
 use grepzilla_storage::hot::OpenTail;
 
 use super::aggregate::Aggregates;
@@ -79,7 +79,10 @@ impl<'a> Visit<'a> {
 pub(super) struct Scan<'a> {
     visit: &'a Visit<'a>,
     clock: Clock,
-    room: FoldRoom,
+    /// See [`Matcher::scan`].
+    ///
+    /// [`Matcher::scan`]: crate::matcher::Matcher::scan
+    room: Vec<u8>,
     pub(super) page: Page,
     pub(super) total: u64,
     pub(super) aggregates: Aggregates,
@@ -93,7 +96,7 @@ impl<'a> Scan<'a> {
         Scan {
             visit,
             clock: Clock::new(visit.request.deadline),
-            room: FoldRoom::default(),
+            room: Vec::new(),
             page: Page::new(visit.request.size),
             total: 0,
             aggregates: Aggregates::new(&visit.request.aggregations),

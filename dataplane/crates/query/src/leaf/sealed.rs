@@ -1,7 +1,7 @@
 //! Which documents of a sealed block a query asks for: sets of documents, combined as the tree says.
 
 use grepzilla_storage::ReadError;
-use grepzilla_storage::block::{Block, ColumnNo, FoldRoom, UnitValues};
+use grepzilla_storage::block::{Block, ColumnNo, UnitValues};
 
 use super::plan::Plan;
 use super::stop::Stop;
@@ -18,7 +18,7 @@ pub(super) struct Evaluation<'a> {
     query: &'a CompiledQuery,
     block: &'a Block,
     clock: &'a Clock,
-    room: &'a mut FoldRoom,
+    room: &'a mut Vec<u8>,
     candidates: Option<Candidates<'a>>,
     bytes_read: u64,
 }
@@ -38,7 +38,7 @@ impl<'a> Evaluation<'a> {
         block: &'a Block,
         candidates: Option<Candidates<'a>>,
         clock: &'a Clock,
-        room: &'a mut FoldRoom,
+        room: &'a mut Vec<u8>,
     ) -> Evaluation<'a> {
         Evaluation { query, block, clock, room, candidates, bytes_read: 0 }
     }

@@ -2,16 +2,15 @@
 
 use std::ops::Range;
 
-use grepzilla_model::fold::fold;
 use grepzilla_storage::block::{Spelling, ValueRun};
-use memchr::memmem::Finder;
 
+use super::literal::{Literal, spelled};
 use crate::QueryError;
 use crate::clock::{Clock, Expired};
 
 #[derive(Debug)]
 pub(super) struct Contains {
-    finder: Finder<'static>,
+    literal: Literal,
 }
 
 impl Contains {
@@ -20,49 +19,23 @@ impl Contains {
         if needle.is_empty() {
             return Err(QueryError::FoldsToNothing);
         }
-        Ok(Contains { finder: Finder::new(&needle).into_owned() })
+        Ok(Contains { literal: Literal::new(&needle, spelling) })
     }
 
-    pub(super) fn literal(&self) -> &Finder<'static> {
-        &self.finder
+    pub(super) fn literal(&self) -> &Literal {
+        &self.literal
     }
 
     pub(super) fn scan(&self, run: &ValueRun<'_>, clock: &Clock, mut found: impl FnMut(usize)) -> Result<(), Expired> {
-        each_value_with(&self.finder, run, clock, |place| {
+        self.literal.each_value(run, clock, |place| {
             found(place);
             Ok(())
         })
     }
 
     pub(super) fn find(&self, value: &str, from: usize) -> Option<Range<usize>> {
-        let start = from + self.finder.find(value.as_bytes().get(from..)?)?;
-        Some(start..start + self.finder.needle().len())
+        let finder = self.literal.finder();
+        let start = from + finder.find(value.as_bytes().get(from..)?)?;
+        Some(start..start + finder.needle().len())
     }
-}
-
-/// A literal as the values that it is compared with are spelled.
-pub(super) fn spelled(literal: &str, spelling: Spelling) -> String {
-    match spelling {
-        Spelling::Written => literal.to_owned(),
-        Spelling::Folded => fold(literal).into_owned(),
-    }
-}
-
-/// One pass over the whole run; `found` gets the place of each value that has the literal, once.
-/// A literal is text, so no match crosses the byte 0xFF between two values.
-pub(super) fn each_value_with(
-    literal: &Finder<'_>,
-    run: &ValueRun<'_>,
-    clock: &Clock,
-    mut found: impl FnMut(usize) -> Result<(), Expired>,
-) -> Result<(), Expired> {
-    let bytes = run.bytes();
-    let (mut at, mut place) = (0, 0);
-    while let Some(offset) = literal.find(&bytes[at..]) {
-        clock.tick()?;
-        place = run.value_at(at + offset, place);
-        found(place)?;
-        at = run.range(place).end + 1;
-    }
-    Ok(())
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use grepzilla_storage::block::{Spelling, ValueRun};
 use memchr::memmem::Finder;
 
-use super::contains::spelled;
+use super::literal::{Literal, spelled};
 use crate::clock::{Clock, Expired};
 
 /// The byte behind each value of a run.
@@ -13,7 +13,7 @@ const END: u8 = 0xFF;
 
 #[derive(Debug)]
 pub(super) struct Exact {
-    literal: Finder<'static>,
+    literal: Literal,
     /// The literal between the end of the value before and its own.
     enclosed: Finder<'static>,
 }
@@ -22,17 +22,25 @@ impl Exact {
     pub(super) fn new(text: &str, spelling: Spelling) -> Exact {
         let literal = spelled(text, spelling);
         let enclosed = [&[END], literal.as_bytes(), &[END]].concat();
-        Exact { literal: Finder::new(&literal).into_owned(), enclosed: Finder::new(&enclosed).into_owned() }
+        Exact { literal: Literal::new(&literal, spelling), enclosed: Finder::new(&enclosed).into_owned() }
     }
 
     /// It may be empty.
-    pub(super) fn literal(&self) -> &Finder<'static> {
+    pub(super) fn literal(&self) -> &Literal {
         &self.literal
     }
 
     pub(super) fn scan(&self, run: &ValueRun<'_>, clock: &Clock, mut found: impl FnMut(usize)) -> Result<(), Expired> {
-        let bytes = run.bytes();
-        if run.value_count() > 0 && bytes[run.range(0)] == *self.literal.needle() {
+        let (bytes, needle) = (run.bytes(), self.literal.finder().needle());
+        if run.ignores_case() {
+            return self.literal.each_value(run, clock, |place| {
+                if run.range(place).len() == needle.len() {
+                    found(place);
+                }
+                Ok(())
+            });
+        }
+        if run.value_count() > 0 && bytes[run.range(0)] == *needle {
             found(0);
         }
         // The end of a value is the beginning of the next one, so it is looked at again.
@@ -42,13 +50,13 @@ impl Exact {
             let start = at + offset + 1;
             place = run.value_at(start, place);
             found(place);
-            at = start + self.literal.needle().len();
+            at = start + needle.len();
         }
         Ok(())
     }
 
     pub(super) fn is_match(&self, value: &str) -> bool {
-        value.as_bytes() == self.literal.needle()
+        value.as_bytes() == self.literal.finder().needle()
     }
 
     pub(super) fn find(&self, value: &str, from: usize) -> Option<Range<usize>> {

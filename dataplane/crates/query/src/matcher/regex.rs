@@ -16,7 +16,7 @@ mod window;
 
 use std::ops::Range;
 
-use grepzilla_storage::block::{FoldRoom, Spelling, Unit, UnitValues, ValueRun};
+use grepzilla_storage::block::{Spelling, Unit, UnitValues, ValueRun};
 use regex_automata::Input;
 use regex_automata::meta;
 use regex_syntax::hir::Hir;
@@ -39,6 +39,8 @@ pub(super) struct Regex {
 #[derive(Debug)]
 struct Engine {
     regex: meta::Regex,
+    /// Whether a filter of ours tells which values to look at. What it has found is not sought again by one of the library's.
+    has_filter: bool,
     /// Whether values must be searched one by one.
     by_value: bool,
     bounded: Bounded,
@@ -54,7 +56,7 @@ impl Regex {
         let filter = Filter::new(&required, &ascii);
         let ascii = Engine::new(&ascii, filter.is_some())?;
         // A window is of ASCII only.
-        let other = Engine::new(&hir, matches!(filter, Some(Filter::Texts(_))))?;
+        let other = Engine::new(&hir, filter.as_ref().is_some_and(Filter::is_of_folded))?;
         Ok((Regex { ascii, other, filter }, required))
     }
 
@@ -63,24 +65,19 @@ impl Regex {
         &self,
         unit: &Unit,
         values: &UnitValues,
-        room: &mut FoldRoom,
+        room: &mut Vec<u8>,
         clock: &Clock,
         mut found: impl FnMut(usize),
     ) -> Result<(), Expired> {
-        let mut folded = match &self.filter {
-            Some(Filter::Texts(_)) => Some(unit.runs(Spelling::Folded, values, room)),
-            Some(Filter::Window(_)) | None => None,
-        };
-        for written in unit.written_runs(values) {
-            let folded = folded.as_mut().and_then(Iterator::next);
+        let is_of_folded = self.filter.as_ref().is_some_and(Filter::is_of_folded);
+        let filtered = unit.runs(if is_of_folded { Spelling::Folded } else { Spelling::Written }, values);
+        for (written, filtered) in unit.written_runs(values).zip(filtered) {
             let engine = if written.is_ascii() { &self.ascii } else { &self.other };
             let mut found = |place| found(written.number(place));
-            let passed = match (&self.filter, folded) {
-                (Some(filter @ Filter::Texts(_)), Some(folded)) => {
-                    engine.scan_found(&written, |from| filter.find(&folded, from), clock, &mut found)?
-                }
-                (Some(filter @ Filter::Window(_)), _) if written.is_ascii() => {
-                    engine.scan_found(&written, |from| filter.find(&written, from), clock, &mut found)?
+            let filtered = if filtered.ignores_case() { filtered.in_lower_case(room) } else { filtered };
+            let passed = match &self.filter {
+                Some(filter) if engine.has_filter => {
+                    engine.scan_found(&written, |from| filter.find(&filtered, from), clock, &mut found)?
                 }
                 _ => 0,
             };
@@ -118,7 +115,6 @@ impl Engine {
     /// An expression of more states than this leaves nothing worth a chunk.
     const STATES_MAX: usize = 1_000;
 
-    /// What a filter of ours has found is not sought again by one of the library's.
     fn new(hir: &Hir, has_filter: bool) -> Result<Engine, QueryError> {
         let line_hir = syntax::for_lines(hir);
         let (hir, line_terminator) = line_hir.as_ref().map_or((hir, b'\n'), |hir| (hir, 0xFF));
@@ -131,7 +127,7 @@ impl Engine {
             states if states <= Self::STATES_MAX => (Self::CHUNK_WORK / states.max(1)).min(16 << 10),
             _ => 0,
         };
-        Ok(Engine { regex, by_value: line_hir.is_none() || chunk_bytes == 0, bounded, chunk_bytes })
+        Ok(Engine { regex, has_filter, by_value: line_hir.is_none() || chunk_bytes == 0, bounded, chunk_bytes })
     }
 
     /// Matches values that `next` finds from a place on, as long as most of them match or they are few. Gives the place of the first

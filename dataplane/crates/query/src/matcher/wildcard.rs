@@ -9,7 +9,7 @@ use std::ops::Range;
 use grepzilla_storage::block::{Spelling, ValueRun};
 use memchr::memmem::Finder;
 
-use super::contains::{each_value_with, spelled};
+use super::literal::{Literal, spelled};
 use crate::QueryError;
 use crate::clock::{Clock, Expired};
 
@@ -17,7 +17,7 @@ use crate::clock::{Clock, Expired};
 pub(super) struct Wildcard {
     segments: Vec<Segment>,
     /// The longest literal of all segments: what every matching value has. `None`: there are only stars and question marks.
-    longest: Option<Finder<'static>>,
+    longest: Option<Literal>,
     /// Whether every value that has it matches: there is nothing else but stars.
     is_literal: bool,
 }
@@ -57,16 +57,17 @@ impl Wildcard {
         let segments = tokens.split(|token| matches!(token, Token::Star)).map(|tokens| Segment::new(tokens, spelling));
         let segments: Vec<Segment> = segments.filter(|segment| !segment.parts.is_empty()).collect();
         let literals = segments.iter().filter_map(|segment| segment.anchor.as_ref()).map(|(literal, _)| literal);
-        let longest = literals.max_by_key(|literal| literal.needle().len()).cloned();
+        let longest = literals.max_by_key(|literal| literal.needle().len());
         if longest.is_none() && tokens.iter().any(|token| matches!(token, Token::Literal(_))) {
             return Err(QueryError::FoldsToNothing);
         }
         let parts = segments.iter().map(|segment| segment.parts.as_slice()).collect::<Vec<_>>();
         let is_literal = matches!(parts.as_slice(), [[Part::Literal(_)]]);
+        let longest = longest.map(|literal| Literal::new(&String::from_utf8_lossy(literal.needle()), spelling));
         Ok(Wildcard { segments, longest, is_literal })
     }
 
-    pub(super) fn literal(&self) -> Option<&Finder<'static>> {
+    pub(super) fn literal(&self) -> Option<&Literal> {
         self.longest.as_ref()
     }
 
@@ -80,19 +81,26 @@ impl Wildcard {
     }
 
     pub(super) fn scan(&self, run: &ValueRun<'_>, clock: &Clock, mut found: impl FnMut(usize)) -> Result<(), Expired> {
+        let mut lower = String::new();
         let mut verify = |place: usize| {
             if self.is_literal {
                 found(place);
                 return Ok(());
             }
-            let value = std::str::from_utf8(&run.bytes()[run.range(place)]).expect("values are text");
+            let mut value = std::str::from_utf8(&run.bytes()[run.range(place)]).expect("values are text");
+            if run.ignores_case() {
+                lower.clear();
+                lower.push_str(value);
+                lower.make_ascii_lowercase();
+                value = &lower;
+            }
             if self.find(value, 0, clock)?.is_some() {
                 found(place);
             }
             Ok(())
         };
         match &self.longest {
-            Some(literal) => each_value_with(literal, run, clock, verify),
+            Some(literal) => literal.each_value(run, clock, verify),
             None => (0..run.value_count()).try_for_each(|place| {
                 clock.tick()?;
                 verify(place)

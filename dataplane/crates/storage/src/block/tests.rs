@@ -57,10 +57,7 @@ fn held(block: &Block) -> Vec<(String, String, usize)> {
         let (unit_no, path) = (columns.unit_of(column), columns.path(column).to_owned());
         assert_eq!(columns.find(&path), Some(column));
         let unit = block.unit(unit_no).expect("in memory");
-        let values = |spelling| {
-            let mut room = FoldRoom::default();
-            unit.runs(spelling, &columns.values_of(column), &mut room).flat_map(numbered).collect::<Vec<_>>()
-        };
+        let values = |spelling| unit.runs(spelling, &columns.values_of(column)).flat_map(numbered).collect::<Vec<_>>();
         let written = values(Spelling::Written);
         let folded = written.iter().map(|(number, value)| (*number, fold(value).into_owned())).collect::<Vec<_>>();
         assert_eq!(values(Spelling::Folded), folded);
@@ -84,7 +81,8 @@ fn held(block: &Block) -> Vec<(String, String, usize)> {
 }
 
 fn numbered(run: ValueRun<'_>) -> Vec<(u32, String)> {
-    let value = |place| String::from_utf8(run.bytes()[run.range(place)].to_vec()).expect("values are text");
+    let text = |place| String::from_utf8(run.bytes()[run.range(place)].to_vec()).expect("values are text");
+    let value = |place| if run.ignores_case() { text(place).to_ascii_lowercase() } else { text(place) };
     (0..run.value_count()).map(|place| (run.number(place) as u32, value(place))).collect()
 }
 

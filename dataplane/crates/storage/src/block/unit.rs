@@ -2,18 +2,17 @@
 //!
 //! Values are numbered and stand in four groups: by whether they are ASCII, and by whether folding changes them. Within a group they stand by
 //! column, within a column in order of first appearance. As written they are one buffer, each value followed by the byte 0xFF, which
-//! UTF-8 never has; the foldings that differ are made when a search first asks for them:
+//! UTF-8 never has; the foldings of the last group are made when a search first asks for them:
 //!
 //! ```text
 //! group       0 ascii, differing   1 ascii, same   2 other, same   3 other, differing
 //! written     C:\Temp FF Log FF    80 FF true FF   кошки FF        Zażółć FF
-//! folded      c:\temp FF log FF                                    zazołc FF
+//! folded                                                           zazołc FF
 //! ```
 //!
-//! So a search of the text as written reads the first buffer, one of the folded text reads groups 1 and 2 of the first and
-//! the foldings of 0 and 3, and nothing is kept twice. Folding ASCII is so fast that units of segments, which share a cache, do not even
-//! keep group 0: a search makes it in a [`FoldRoom`]. ASCII stands apart because regular expressions have a faster twin for it, and
-//! because its foldings have the lengths of what is written.
+//! So a search of the text as written reads the first buffer, one of the folded text reads groups 1 and 2 of it, the foldings of 3, and 0
+//! without regard to case, which is what folding does to ASCII: nothing is kept twice. ASCII stands apart for that, and because regular
+//! expressions have a faster twin for it.
 
 mod folded;
 mod run;
@@ -25,10 +24,6 @@ use super::Malformed;
 use folded::Folded;
 
 pub use run::ValueRun;
-
-/// Room for folded values, used for one unit after the other.
-#[derive(Debug, Default)]
-pub struct FoldRoom(Vec<u8>);
 
 /// How the values of a search are spelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,16 +67,13 @@ pub struct Unit {
     ends: Box<[u32]>,
     /// The number of the first value of each group, and of all values.
     group_starts: [u32; GROUPS + 1],
-    /// The folding of group 0, if it is kept, made when it is first asked for: in the places of what is written, because folding ASCII
-    /// is lower case.
-    folded_ascii: Option<OnceLock<Box<[u8]>>>,
     /// The folding of group 3.
     folded: OnceLock<Folded>,
 }
 
 impl Unit {
     /// From the values as written, by group, each followed by 0xFF, and the number of values of each group. Checked: the numbers, ASCII and
-    /// UTF-8; believed: which values folding changes. It does not keep the folding of ASCII.
+    /// UTF-8; believed: which values folding changes.
     pub fn from_parts(written: Vec<u8>, group_len: [u32; GROUPS]) -> Result<Unit, Malformed> {
         let check = |holds, expected| Malformed::unless(holds, "a unit", expected);
         check(u32::try_from(written.len()).is_ok(), "less than 4 GiB")?;
@@ -91,52 +83,34 @@ impl Unit {
         let mut ends = Vec::with_capacity(total as usize);
         ends.extend(memchr::memchr_iter(0xFF, &written).map(|end| end as u32));
         check(total == ends.len() as u64, "as many values as it says")?;
-        let unit = Unit { folded_ascii: None, ..Unit::from_ends(written, ends, group_len) };
+        let unit = Unit::from_ends(written, ends, group_len);
         unit.check_text()?;
         Ok(unit)
     }
 
-    /// The same from values that are known to be right. It keeps all foldings.
+    /// The same from values that are known to be right.
     pub(super) fn from_ends(written: Vec<u8>, ends: Vec<u32>, group_len: [u32; GROUPS]) -> Unit {
         let mut group_starts = [0; GROUPS + 1];
         for (group, len) in group_len.iter().enumerate() {
             group_starts[group + 1] = group_starts[group] + len;
         }
-        Unit {
-            written: written.into(),
-            ends: ends.into(),
-            group_starts,
-            folded_ascii: Some(OnceLock::new()),
-            folded: OnceLock::new(),
-        }
+        Unit { written: written.into(), ends: ends.into(), group_starts, folded: OnceLock::new() }
     }
 
-    /// The values that are asked for, in one spelling; empty runs are left out. Numbers ascend from run to run.
-    pub fn runs<'a>(
-        &'a self,
-        spelling: Spelling,
-        values: &UnitValues,
-        room: &'a mut FoldRoom,
-    ) -> impl Iterator<Item = ValueRun<'a>> + use<'a> {
-        let numbers = self.numbers(values);
-        let of_ascii = match spelling {
-            Spelling::Folded if !numbers[0].is_empty() => Some(self.folded_ascii(numbers[0].clone(), room)),
-            _ => None,
-        };
-        let runs = numbers.into_iter().enumerate().filter(|(_, numbers)| !numbers.is_empty());
-        runs.map(move |(group, numbers)| match (spelling, group, of_ascii) {
-            (Spelling::Folded, 0, Some(bytes)) => {
-                ValueRun::new(bytes, &self.ends[numbers.clone()], self.start(numbers.start), numbers.start, true)
-            }
-            (Spelling::Folded, 3, _) => self.folded_run(numbers),
+    /// The values that are asked for, in one spelling, but for runs that are still to be read without regard to case, see
+    /// [`ValueRun::ignores_case`]; empty runs are left out. Numbers ascend from run to run.
+    pub fn runs<'a>(&'a self, spelling: Spelling, values: &UnitValues) -> impl Iterator<Item = ValueRun<'a>> + use<'a> {
+        let runs = self.numbers(values).into_iter().enumerate().filter(|(_, numbers)| !numbers.is_empty());
+        runs.map(move |(group, numbers)| match (spelling, group) {
+            (Spelling::Folded, 0) => self.written_run(group, numbers).ignoring_case(),
+            (Spelling::Folded, 3) => self.folded_run(numbers),
             _ => self.written_run(group, numbers),
         })
     }
 
-    /// The same of the values as written.
+    /// The values that are asked for, as written.
     pub fn written_runs<'a>(&'a self, values: &UnitValues) -> impl Iterator<Item = ValueRun<'a>> + use<'a> {
-        let runs = self.numbers(values).into_iter().enumerate().filter(|(_, numbers)| !numbers.is_empty());
-        runs.map(move |(group, numbers)| self.written_run(group, numbers))
+        self.runs(Spelling::Written, values)
     }
 
     /// Those of the values that are not ASCII as written.
@@ -169,12 +143,8 @@ impl Unit {
 
     /// Bytes of memory, those of the foldings included whether they have been made or not, as far as they can be foretold.
     pub fn memory_bytes(&self) -> usize {
-        let of_group = |group: usize| {
-            let numbers = self.group(group);
-            self.start(numbers.end) - self.start(numbers.start)
-        };
-        let ascii = if self.folded_ascii.is_some() { of_group(0) } else { 0 };
-        let foldings = ascii + of_group(3) + self.group(3).len() * size_of::<u32>();
+        let differing = self.group(3);
+        let foldings = self.place_of(&differing).len() + differing.len() * size_of::<u32>();
         size_of::<Unit>() + self.written.len() + size_of_val(&*self.ends) + foldings
     }
 
@@ -196,7 +166,7 @@ impl Unit {
         }
     }
 
-    /// Where the values of a range, which is not empty, stand.
+    /// Where the values of a range stand.
     fn place_of(&self, numbers: &Range<usize>) -> Range<usize> {
         self.start(numbers.start)..self.start(numbers.end)
     }
@@ -206,21 +176,6 @@ impl Unit {
         let place = self.place_of(&numbers);
         let (bytes, first_number) = (&self.written[place.clone()], numbers.start);
         ValueRun::new(bytes, &self.ends[numbers], place.start, first_number, GROUP_IS_ASCII[group])
-    }
-
-    /// The folding of a range of group 0.
-    fn folded_ascii<'a>(&'a self, numbers: Range<usize>, room: &'a mut FoldRoom) -> &'a [u8] {
-        let place = self.place_of(&numbers);
-        match &self.folded_ascii {
-            Some(kept) => {
-                &kept.get_or_init(|| self.written[..self.start(self.group(0).end)].to_ascii_lowercase().into())[place]
-            }
-            None => {
-                room.0.clear();
-                room.0.extend(self.written[place].iter().map(u8::to_ascii_lowercase));
-                &room.0
-            }
-        }
     }
 
     /// The folded run of a range of group 3.

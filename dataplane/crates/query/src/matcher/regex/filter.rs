@@ -41,6 +41,11 @@ impl Filter {
         }
     }
 
+    /// Whether it looks at folded values.
+    pub(super) fn is_of_folded(&self) -> bool {
+        matches!(self, Filter::Texts(_))
+    }
+
     /// The place of the first value from a place on that may match. The run is of folded values for texts, else of written ones.
     pub(super) fn find(&self, run: &ValueRun<'_>, from: usize) -> Option<usize> {
         let (bytes, start) = (run.bytes(), run.range(from).start);

@@ -10,6 +10,7 @@ pub struct ValueRun<'a> {
     base: usize,
     first_number: usize,
     is_ascii: bool,
+    ignores_case: bool,
 }
 
 impl<'a> ValueRun<'a> {
@@ -21,7 +22,12 @@ impl<'a> ValueRun<'a> {
         first_number: usize,
         is_ascii: bool,
     ) -> ValueRun<'a> {
-        ValueRun { bytes, ends, base, first_number, is_ascii }
+        ValueRun { bytes, ends, base, first_number, is_ascii, ignores_case: false }
+    }
+
+    /// The same, to be read without regard to case.
+    pub(super) fn ignoring_case(self) -> ValueRun<'a> {
+        ValueRun { ignores_case: true, ..self }
     }
 
     /// The values, each followed by 0xFF.
@@ -32,6 +38,23 @@ impl<'a> ValueRun<'a> {
     /// Whether all values are ASCII as written.
     pub fn is_ascii(&self) -> bool {
         self.is_ascii
+    }
+
+    /// Whether the folded values were asked for and folding them is left to the reader: they are ASCII as written, and folded they
+    /// are the same in lower case.
+    pub fn ignores_case(&self) -> bool {
+        self.ignores_case
+    }
+
+    /// Values that are to be read without regard to case, in lower case, which is put into `room`.
+    pub fn in_lower_case<'b>(&self, room: &'b mut Vec<u8>) -> ValueRun<'b>
+    where
+        'a: 'b,
+    {
+        room.clear();
+        room.extend_from_slice(self.bytes);
+        room.make_ascii_lowercase();
+        ValueRun { bytes: room, ignores_case: false, ..*self }
     }
 
     /// How many values there are.

@@ -10,7 +10,7 @@ fn buffer(values: &[&str]) -> Vec<u8> {
 
 fn values(unit: &Unit, spelling: Spelling, values: UnitValues) -> Vec<(usize, String)> {
     let mut found = Vec::new();
-    for run in unit.runs(spelling, &values, &mut FoldRoom::default()) {
+    for run in unit.runs(spelling, &values) {
         for place in 0..run.value_count() {
             let range = run.range(place);
             assert_eq!(run.bytes()[range.end], 0xFF);
@@ -18,6 +18,7 @@ fn values(unit: &Unit, spelling: Spelling, values: UnitValues) -> Vec<(usize, St
                 assert_eq!((run.value_at(offset, 0), run.value_at(offset, place)), (place, place));
             }
             let value = String::from_utf8(run.bytes()[range].to_vec()).expect("values are text");
+            let value = if run.ignores_case() { value.to_ascii_lowercase() } else { value };
             found.push((run.number(place), value));
         }
     }

@@ -8,7 +8,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use super::fixtures::{DIR, Document, OPTIONS, expected, identity, key, open, path, random_blocks, words, write};
-use crate::block::{Block, BlockBuilder, FoldRoom, Spelling, UnitLayout, UnitValues};
+use crate::block::{Block, BlockBuilder, Spelling, UnitLayout, UnitValues};
 use crate::cache::BlockCache;
 use crate::disk::twin::Machine;
 use crate::segment::{FoundId, Segment, SegmentWriter, UnitSet, grams_of};
@@ -114,9 +114,9 @@ fn a_unit_that_holds_a_needle_is_among_those_that_have_its_grams() {
         for number in 0..segment.unit_count() {
             let (block, unit) = segment.block_of(number);
             let unit = segment.blocks()[block].unit(unit).expect("readable");
-            let holds = unit.runs(Spelling::Folded, &UnitValues::All, &mut FoldRoom::default()).any(|run| {
+            let holds = unit.runs(Spelling::Folded, &UnitValues::All).any(|run| {
                 let values = run.bytes().split(|byte| *byte == 0xFF);
-                values.map(String::from_utf8_lossy).any(|value| value.contains(&needle))
+                values.map(String::from_utf8_lossy).any(|value| fold(&value).contains(&needle))
             });
             assert!(!holds || candidates.contains(number), "{needle:?} in unit {number}");
             held += u32::from(holds);
