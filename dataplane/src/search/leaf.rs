@@ -80,7 +80,8 @@ async fn search_shard(
     let (shard, primary) = open_shard(app, &leaf, request.require_primary)?;
     let issued = TimeNs(i64::try_from(request.issued_ms).unwrap_or(i64::MAX).saturating_mul(1_000_000));
     let view = view_with(&shard, leaf.at_least, deadline).await?.at(issued);
-    if leaf.upto.is_some_and(|upto| upto <= view.base() && view.base() > SeqNo(0)) {
+    let is_gone = |upto| upto <= view.base() && view.base() > SeqNo(0);
+    if leaf.upto.is_some_and(|upto| is_gone(upto) || view.is_past()) {
         let message =
             format!("retention has dropped documents that the cursor's position shows in shard {}", leaf.shard);
         return Err(NotSearched { code: CURSOR_EXPIRED, message });

@@ -16,11 +16,11 @@ use crate::process::NodeProcess;
 const TIME_MAX: Duration = Duration::from_secs(30);
 
 /// Looks again and again until something is so.
-async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> Result<(), Value>) {
+async fn eventually<T>(what: &str, mut is_so: impl AsyncFnMut() -> Result<T, Value>) -> T {
     let deadline = Instant::now() + TIME_MAX;
     loop {
         match is_so().await {
-            Ok(()) => return,
+            Ok(found) => return found,
             Err(found) => assert!(Instant::now() < deadline, "{what}: it is still {found}"),
         }
         tokio::time::sleep(Duration::from_millis(50)).await;

@@ -74,6 +74,12 @@ impl View {
         self.now.is_some_and(hides)
     }
 
+    /// Whether retention has removed documents that could be seen at the moment of the view, so that a page which was begun then
+    /// cannot go on.
+    pub fn is_past(&self) -> bool {
+        self.now.is_some_and(|now| self.hidden.has_taken_since(now))
+    }
+
     /// Of one segment by itself, in which no version supersedes another.
     pub fn of_segment(segment: Segment, entry: SegmentEntry) -> View {
         let hot = HotTier::new(segment.identity().shard, HotOptions::default()).view();

@@ -218,17 +218,31 @@ async fn retention_by_bytes_drops_the_oldest_documents_for_good() {
         format!("noise {}{}", number, (0..8).map(|_| format!("{:016x}", rand::random::<u64>())).collect::<String>())
     };
     let mut written = 0;
-    eventually("nothing is dropped", async || {
-        let batch: Value = (0..BATCH).map(|number| json!({ "text": text(number) })).collect();
-        node.answer(node.request("POST", "/ingest").json(&batch)).await;
-        written += BATCH;
-        let bases = [manifest(&node, &json!(0)).await, manifest(&node, &json!(1)).await]
-            .map(|manifest| manifest["base"].as_u64());
-        if bases.iter().all(|base| *base > Some(1)) { Ok(()) } else { Err(json!(bases)) }
-    })
-    .await;
+    let mut write_until_bases_pass = async |node: &NodeProcess, least: u64| {
+        eventually("nothing is dropped", async || {
+            let batch: Value = (0..BATCH).map(|number| json!({ "text": text(number) })).collect();
+            node.answer(node.request("POST", "/ingest").json(&batch)).await;
+            written += BATCH;
+            let bases = [manifest(node, &json!(0)).await, manifest(node, &json!(1)).await]
+                .map(|manifest| manifest["base"].as_u64());
+            if bases.iter().all(|base| *base > Some(least)) { Ok(bases) } else { Err(json!(bases)) }
+        })
+        .await
+    };
+    let bases = write_until_bases_pass(&node, 1).await;
     let (left, partial) = count(&node, "noise").await;
-    assert!(left < written && left > 0 && !partial, "{left} of {written}");
+    assert!(left > 0 && !partial, "{left}");
+
+    let page = |cursor: Value| json!({ "contains": "noise", "page": { "size": 10, "cursor": cursor } });
+    let (status, first) = node.answer(node.request("POST", "/search").json(&page(Value::Null))).await;
+    assert_eq!(status, StatusCode::OK, "{first}");
+    let next = page(first["cursor"].clone());
+    assert_eq!(node.answer(node.request("POST", "/search").json(&next)).await.0, StatusCode::OK);
+    write_until_bases_pass(&node, bases.into_iter().flatten().max().expect("a base")).await;
+    let (status, answer) = node.answer(node.request("POST", "/search").json(&next)).await;
+    assert_eq!((status, &answer["error"]["code"]), (StatusCode::GONE, &json!("cursor_expired")), "{answer}");
+    let left = count(&node, "noise").await.0;
+    assert!(left < written, "{left} of {written}");
     node.kill();
     node.restart();
     assert!(count(&node, "noise").await.0 <= left, "what was dropped is back");

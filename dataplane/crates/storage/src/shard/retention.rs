@@ -57,11 +57,13 @@ pub(crate) struct Hidden {
     cuts: BTreeMap<IndexName, VecDeque<Cut>>,
     /// How long what is hidden stays on the disk.
     stays: Duration,
+    /// When documents were last removed that could still be seen.
+    taken: Option<TimeNs>,
 }
 
 impl Hidden {
     pub(crate) fn new(rules: Arc<RetentionRules>, stays: Duration) -> Hidden {
-        Hidden { rules, cuts: BTreeMap::new(), stays }
+        Hidden { rules, cuts: BTreeMap::new(), stays, taken: None }
     }
 
     /// Whether documents up to a position, the last of which was received then, are hidden from who looks at `now`.
@@ -74,6 +76,16 @@ impl Hidden {
         let stays = i64::try_from(self.stays.as_nanos()).unwrap_or(i64::MAX);
         let then = TimeNs(now.0.saturating_sub(stays));
         self.hides(block.index(), block.span().seq_max, block.received_max(), then)
+    }
+
+    /// The same after documents were removed that could be seen until `now`.
+    pub(crate) fn taking(&self, now: TimeNs) -> Hidden {
+        Hidden { taken: Some(now), ..self.clone() }
+    }
+
+    /// Whether documents were removed that could be seen at a moment.
+    pub(crate) fn has_taken_since(&self, moment: TimeNs) -> bool {
+        self.taken.is_some_and(|taken| moment <= taken)
     }
 
     fn is_too_old(&self, index: &IndexName, received_max: TimeNs, now: TimeNs) -> bool {

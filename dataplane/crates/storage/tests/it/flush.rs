@@ -195,6 +195,7 @@ fn retention_drops_the_oldest_segments_by_age_and_by_bytes_and_a_restart_does_no
     );
     assert_eq!((shard.view().base(), documents(&shard.view()).len(), documents(&before).len()), (SeqNo(2), 3, 4));
     assert_eq!(names(&machine, ".seg").len(), 4, "until it is published");
+    assert!(!shard.view().at(TimeNs(0)).is_past(), "nobody could see it any more");
     store.publish(&shard);
     assert_eq!(names(&machine, ".seg").len(), 3);
     drop(shard);
@@ -202,8 +203,10 @@ fn retention_drops_the_oldest_segments_by_age_and_by_bytes_and_a_restart_does_no
     let by_bytes = ShardOptions { retention_bytes: Some(bytes - 1), ..options() };
     let shard = store.lead(machine.boot(), by_bytes);
     assert_eq!(documents(&shard.view()).len(), 3);
-    assert_eq!(shard.retain(TimeNs(0)).expect("dropped").expect("one").segments, 1);
-    assert_eq!(shard.retain(TimeNs(0)).expect("enough"), None);
+    assert_eq!(shard.retain(TimeNs(5)).expect("dropped").expect("one").segments, 1);
+    assert_eq!(shard.retain(TimeNs(6)).expect("enough"), None);
+    let is_past = |moment| shard.view().at(TimeNs(moment)).is_past();
+    assert_eq!([4, 5, 6].map(is_past), [true, true, false], "it could still be seen");
     store.publish(&shard);
     machine.power_loss();
     let shard = store.lead(machine.boot(), options());

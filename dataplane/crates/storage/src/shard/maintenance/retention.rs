@@ -21,10 +21,14 @@ impl Maintenance {
         {
             self.contents.hide(more);
         }
-        let count = self.dropped_count(list.live(), now);
+        let gone_count = self.gone_count(list.live(), now);
+        let count = gone_count.max(self.too_much_count(list.live()));
         let (gone, kept) = list.live().split_at(count);
         let Some(last) = gone.last() else { return Ok(None) };
         let base = last.entry.name.last;
+        if count > gone_count {
+            self.contents.hide(self.contents.hidden().taking(now));
+        }
         self.contents.show(base, list.flushed(), kept.iter().map(same).collect(), &[]);
         let entries: Vec<_> = gone.iter().map(|live| live.entry.clone()).collect();
         work.retired.extend(names(&entries));
@@ -34,8 +38,8 @@ impl Maintenance {
         Ok(Some(Retained { segments: count, documents, base }))
     }
 
-    /// How many of the oldest segments go.
-    fn dropped_count(&self, live: &[LiveSegment], now: TimeNs) -> usize {
+    /// How many of the oldest segments nobody can see any more.
+    fn gone_count(&self, live: &[LiveSegment], now: TimeNs) -> usize {
         let hidden = self.contents.hidden();
         let is_gone = |live: &LiveSegment| live.segment.blocks().iter().all(|block| hidden.is_gone(block, now));
         // One without documents goes with what is behind it.
@@ -43,13 +47,18 @@ impl Maintenance {
         while count > 0 && live[count - 1].segment.blocks().is_empty() {
             count -= 1;
         }
+        count
+    }
+
+    /// How many of the oldest segments go at once, because the disk is to hold no more.
+    fn too_much_count(&self, live: &[LiveSegment]) -> usize {
         let mut bytes: u64 = live.iter().map(|live| live.entry.bytes).sum();
         let too_much = |live: &&LiveSegment| {
             let too_much = self.options.retention_bytes.is_some_and(|max| bytes > max);
             bytes -= live.entry.bytes;
             too_much
         };
-        count.max(live.iter().take_while(too_much).count())
+        live.iter().take_while(too_much).count()
     }
 
     /// Counts what retention has dropped.
