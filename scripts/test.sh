@@ -10,6 +10,7 @@ broken=()
 main() {
   trap conclude EXIT
   step "setting up" scripts/setup.sh test
+  step "tools that tests need: a real etcd, API server and helm" e2e/kind/tools.sh etcd kubernetes helm
   step "lints" scripts/lint.sh
   step "tests" cargo test --locked --workspace --no-fail-fast
   step "stories" e2e/run.sh
