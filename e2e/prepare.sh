@@ -9,9 +9,11 @@ kubeconfig=$(mktemp)
 trap 'rm -f "$kubeconfig"' EXIT
 e2e/kind/up.sh "$1" >"$kubeconfig" &
 cluster=$!
+cargo test --locked --workspace --test stories --no-run &
+stories=$!
 built=0
 scripts/build.sh stories grepzilla grepzilla-operator || built=$?
-[ "$built" != 0 ] || cargo test --locked --workspace --test stories --no-run || built=$?
+wait "$stories" || built=$?
 wait "$cluster"
 [ "$built" = 0 ] || exit "$built"
 cat "$kubeconfig"

@@ -4,6 +4,7 @@ mod alone;
 mod damaged;
 mod in_cluster;
 mod killed;
+mod retention;
 mod segments;
 
 use std::time::{Duration, Instant};
