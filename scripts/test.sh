@@ -12,7 +12,8 @@ main() {
   step "setting up" scripts/setup.sh test
   step "tools that tests need: a real etcd, API server and helm" e2e/kind/tools.sh etcd kubernetes helm
   step "lints" scripts/lint.sh
-  step "tests" cargo test --locked --workspace --no-fail-fast
+  # Most tests wait for processes, leases and disks: more of them at once than there are processors.
+  RUST_TEST_THREADS=$(($(nproc) * 2)) step "tests" cargo test --locked --workspace --no-fail-fast
   step "stories" e2e/run.sh
 }
 

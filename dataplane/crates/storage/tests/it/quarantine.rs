@@ -290,8 +290,8 @@ fn a_segment_that_turns_out_to_be_damaged_is_left_out_of_later_views_and_the_res
     assert_eq!(shard.damage().len(), 1, "it is known");
 }
 
-#[test]
-fn a_merge_that_meets_damage_leaves_it_out_and_nothing_is_merged() {
+/// A shard of eight published segments of a document each, as many as a merge takes.
+fn eight_segments() -> (Machine, Store, Shard) {
     let (machine, mut store) = (Machine::new(1), Store::default());
     let shard = store.lead(machine.boot(), options());
     for number in 0..8 {
@@ -299,6 +299,12 @@ fn a_merge_that_meets_damage_leaves_it_out_and_nothing_is_merged() {
         shard.flush().expect("flushed").expect("there was something");
     }
     store.publish(&shard);
+    (machine, store, shard)
+}
+
+#[test]
+fn a_merge_that_meets_damage_leaves_it_out_and_nothing_is_merged() {
+    let (machine, mut store, shard) = eight_segments();
     let path = shard.view().segments()[3].path().to_owned();
     drop(shard);
     let mut bytes = file(&machine, &path);
@@ -337,13 +343,7 @@ fn a_new_version_hides_the_old_one_also_where_the_table_of_ids_is_damaged() {
 
 #[test]
 fn damage_in_what_only_the_store_knows_of_loses_nothing() {
-    let (machine, mut store) = (Machine::new(1), Store::default());
-    let shard = store.lead(machine.boot(), options());
-    for number in 0..8 {
-        append(&shard, batch([number], 100)).expect("taken");
-        shard.flush().expect("flushed").expect("there was something");
-    }
-    store.publish(&shard);
+    let (machine, mut store, shard) = eight_segments();
     shard.merge(&AtomicBool::new(false)).expect("merged").expect("eight");
     append(&shard, batch([8], 100)).expect("taken");
     shard.flush().expect("flushed").expect("there was something");
