@@ -304,7 +304,7 @@ fn eight_segments() -> (Machine, Store, Shard) {
 
 #[test]
 fn a_merge_that_meets_damage_leaves_it_out_and_nothing_is_merged() {
-    let (machine, mut store, shard) = eight_segments();
+    let (machine, store, shard) = eight_segments();
     let path = shard.view().segments()[3].path().to_owned();
     drop(shard);
     let mut bytes = file(&machine, &path);
