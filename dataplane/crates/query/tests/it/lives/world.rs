@@ -42,13 +42,15 @@ impl World {
     }
 
     fn with(random: &mut StdRng, cursor_ttl: Duration) -> World {
+        // Without a cache everything is read for each question: few lives have that much patience.
+        let cache_mib = if random.random_ratio(1, 16) { 0 } else { random.random_range(1..4) };
         let options = ShardOptions {
             fsync: FsyncMode::Disabled,
             wal_bytes_max: 64 << 10,
             cursor_ttl,
             merged_block_bytes: random.random_range(1..60) << 10,
             segment: SegmentOptions { own_unit_bytes: random.random_range(500..8_000), ..SegmentOptions::default() },
-            cache: Arc::new(BlockCache::new(random.random_range(0..4) << 20)),
+            cache: Arc::new(BlockCache::new(cache_mib << 20)),
             hot: HotOptions {
                 block_documents_max: random.random_range(1..60),
                 block_bytes_max: 20_000,
