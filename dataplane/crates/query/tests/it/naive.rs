@@ -177,15 +177,32 @@ impl<'a> AskedMatch<'a> {
             Form::Contains => spelled.contains(&self.pattern),
             Form::Exact => spelled == self.pattern,
             Form::Wildcard => {
-                // What stands for nothing in particular at both ends is not highlighted.
-                let is_vague = |character| matches!(character, '*' | '?') || self.spell(character).is_empty();
-                let pattern = self.pattern.trim_matches(is_vague);
-                wildcard::matches(pattern, |character| self.spell(character), &spelled)
+                wildcard::matches(&self.without_vague_ends(), |character| self.spell(character), &spelled)
             }
             Form::Regex => {
                 let regex = self.regex.as_ref().expect("it is one");
                 regex.find_iter(value).any(|found| found.as_str() == highlighted)
             }
         }
+    }
+
+    /// A wildcard pattern without what stands for nothing in particular at both ends, which is not highlighted.
+    fn without_vague_ends(&self) -> String {
+        let mut characters = self.pattern.chars();
+        let mut tokens = Vec::new();
+        while let Some(character) = characters.next() {
+            let escaped = if character == '\\' { characters.next() } else { None };
+            tokens.push((character, escaped));
+        }
+        let is_firm = |&(character, escaped): &(char, Option<char>)| match escaped {
+            Some(escaped) => !self.spell(escaped).is_empty(),
+            None => !matches!(character, '*' | '?' | '\\') && !self.spell(character).is_empty(),
+        };
+        let Some(first) = tokens.iter().position(is_firm) else { return String::new() };
+        let last = tokens.iter().rposition(is_firm).unwrap_or(first);
+        tokens[first..=last]
+            .iter()
+            .flat_map(|(character, escaped)| std::iter::once(*character).chain(*escaped))
+            .collect()
     }
 }
