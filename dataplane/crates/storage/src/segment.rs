@@ -28,13 +28,14 @@ mod writer;
 
 use std::ops::Range;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use grepzilla_model::manifest::{DocumentBounds, SegmentName};
 use grepzilla_model::{IndexName, SeqNo};
+use parking_lot::Mutex;
 
 use crate::ReadError;
-use crate::block::Block;
+use crate::block::{Block, ShapeTable};
 use crate::cache::{BlockCache, CacheKey, Cached, PartKind};
 
 pub use deletes::{DeletedDocument, Deletes, write_deletes};
@@ -72,6 +73,8 @@ struct Shared {
     cache: Arc<BlockCache>,
     /// Of its parts in the cache.
     owner: u64,
+    /// The shape tables that somebody holds, in the cache or not. They are dear to unpack and serve all blocks.
+    held_shapes: Box<[Mutex<Weak<ShapeTable>>]>,
 }
 
 /// Where an explicit id stands in a segment.
@@ -197,7 +200,12 @@ impl Segment {
     pub fn memory_bytes(&self) -> usize {
         let shared = &self.shared;
         let blocks = self.blocks.iter().map(Block::memory_bytes).sum::<usize>();
-        shared.table.memory_bytes() + shared.gram_pages.memory_bytes() + shared.ids.memory_bytes() + blocks
+        let held_shapes = size_of_val(&*shared.held_shapes);
+        shared.table.memory_bytes()
+            + shared.gram_pages.memory_bytes()
+            + shared.ids.memory_bytes()
+            + held_shapes
+            + blocks
     }
 }
 

@@ -18,7 +18,6 @@ use world::World;
 
 /// Questions of the default run, unless `GREPZILLA_QUESTIONS` says otherwise.
 const QUESTIONS: usize = 20_000;
-const QUESTIONS_PER_STEP: usize = 100;
 const STEPS_PER_LIFE: usize = 20;
 
 /// Lives that are led side by side. Fixed, so that a seed means the same everywhere.
@@ -48,7 +47,7 @@ fn lead_lives(random: &mut StdRng, questions: usize) -> (usize, usize) {
         let mut world = World::new(random);
         for _ in 0..STEPS_PER_LIFE {
             world.step(random);
-            let (here, found) = ask(random, &world, QUESTIONS_PER_STEP);
+            let (here, found) = ask(random, &world, world.questions_per_step());
             asked += here;
             not_empty += found;
         }

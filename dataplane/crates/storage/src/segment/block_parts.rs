@@ -49,11 +49,16 @@ impl SegmentBlock {
         let (shared, number) = (&*self.shared, self.shared.table.blocks[self.number].shapes);
         let key = CacheKey { owner: shared.owner, kind: PartKind::Shapes, number, unit: 0 };
         let cached = shared.cache.get_or_read(key, || {
+            let held = &shared.held_shapes[number as usize];
+            if let Some(shapes) = held.lock().upgrade() {
+                return Ok(Cached::Shapes(shapes));
+            }
             let placed = shared.table.shapes_frame(number as usize);
             let payload = shared.payload(Section::Shapes, &placed)?;
             let shapes = part::decode_shapes(&payload);
-            let shapes = shapes.map_err(|no_part| shared.no_part(Section::Shapes, &placed, no_part))?;
-            Ok::<_, ReadError>(Cached::Shapes(Arc::new(shapes)))
+            let shapes = Arc::new(shapes.map_err(|no_part| shared.no_part(Section::Shapes, &placed, no_part))?);
+            *held.lock() = Arc::downgrade(&shapes);
+            Ok::<_, ReadError>(Cached::Shapes(shapes))
         })?;
         let Cached::Shapes(shapes) = cached else { unreachable!("shapes were kept under this key") };
         Ok(shapes)

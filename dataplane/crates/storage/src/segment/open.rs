@@ -6,6 +6,7 @@ use std::sync::Arc;
 use grepzilla_model::fold::FOLD_VERSION;
 use grepzilla_model::manifest::SegmentName;
 use grepzilla_model::{ClusterUuid, ShardId};
+use parking_lot::Mutex;
 
 use super::block_parts::SegmentBlock;
 use super::bytes::{ByteReader, Malformed};
@@ -59,7 +60,9 @@ impl Segment {
         })?;
         let (name, owner) = (expected.name, cache.next_owner());
         let cache = Arc::clone(cache);
-        let shared = Arc::new(Shared { file, name, identity, footer, table, gram_pages, ids, cache, owner });
+        let held_shapes = (0..table.shapes_count()).map(|_| Mutex::default()).collect();
+        let shared =
+            Arc::new(Shared { file, name, identity, footer, table, gram_pages, ids, cache, owner, held_shapes });
         let block = |number: usize| {
             let facts = shared.table.blocks[number].facts.clone();
             Block::new(facts, Arc::new(SegmentBlock::new(Arc::clone(&shared), number)))

@@ -146,6 +146,10 @@ impl BlockTable {
         &self.frames[first..first + FixedFrame::COUNT + block.facts.unit_count]
     }
 
+    pub(super) fn shapes_count(&self) -> usize {
+        self.shapes.len()
+    }
+
     /// Where the frame of a shape table lies in its section.
     pub(super) fn shapes_frame(&self, number: usize) -> PlacedFrame {
         let before = self.shapes[..number].iter().map(|shapes| u64::from(shapes.frame.packed_bytes)).sum();

@@ -42,8 +42,7 @@ impl World {
     }
 
     fn with(random: &mut StdRng, cursor_ttl: Duration) -> World {
-        // Without a cache everything is read for each question: few lives have that much patience.
-        let cache_mib = if random.random_ratio(1, 16) { 0 } else { random.random_range(1..4) };
+        let cache_mib = if random.random_ratio(1, 4) { 0 } else { random.random_range(1..4) };
         let options = ShardOptions {
             fsync: FsyncMode::Disabled,
             wal_bytes_max: 64 << 10,
@@ -77,6 +76,11 @@ impl World {
 
     pub(crate) fn keeps_the_past(&self) -> bool {
         self.options.cursor_ttl > Duration::ZERO
+    }
+
+    /// How many questions a step of this life has the patience for: without a cache everything is read for each.
+    pub(crate) fn questions_per_step(&self) -> usize {
+        if self.options.cache.stats().bytes_max == 0 { 10 } else { 100 }
     }
 
     /// Lets something happen.

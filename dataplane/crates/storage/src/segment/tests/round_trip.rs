@@ -216,6 +216,24 @@ fn parts_are_read_once_while_they_are_in_the_cache_and_forgotten_with_the_segmen
 }
 
 #[test]
+fn a_shape_table_that_is_held_is_not_unpacked_again_even_without_a_cache() {
+    let blocks = random_blocks(&mut rng(), 1, 1);
+    let disk = machine().boot();
+    let entry = write(&disk, blocks.iter().map(|(block, _)| block)).expect("written");
+    let cache = Arc::new(BlockCache::new(0));
+    let segment = Segment::open(&disk, &path(&entry), &expected(&entry), &cache).expect("as written");
+    let held = || segment.shared.held_shapes[0].lock().clone();
+    let mut sources = segment.blocks()[0].sources().expect("readable");
+    assert_eq!(sources.source(0), blocks[0].1[0].source);
+    let first = held();
+    assert!(first.strong_count() > 0);
+    check_block(&segment.blocks()[0], &blocks[0].1);
+    assert!(first.ptr_eq(&held()));
+    drop(sources);
+    assert_eq!(first.strong_count(), 0);
+}
+
+#[test]
 fn a_dropped_writer_leaves_nothing() {
     let disk = machine().boot();
     let writer = SegmentWriter::create(&disk, Path::new(DIR), identity(1, 5), OPTIONS).expect("begun");
