@@ -1,23 +1,28 @@
 //! The block cache: parts of segments that were read, checked and unpacked, shared by all shards of a node.
 //!
-//! It is bounded by bytes and split into parts that are locked one at a time. What was asked for since the hand of the clock last passed is
-//! passed over once; the rest goes when room is needed. What goes stays valid for those who hold it.
+//! It is bounded by bytes. What is asked for once, as by a search that reads everything, makes room before what is asked for
+//! again and again; yet what is asked for soon again stays, however full it is. What goes stays valid for those who hold it.
 
-use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use foldhash::fast::RandomState;
-use hashbrown::HashTable;
-use parking_lot::Mutex;
+use quick_cache::sync::Cache;
+use quick_cache::{OptionsBuilder, Weighter};
 
 use crate::block::{Codes, Columns, PathNo, ShapeTable, Stamps, Unit};
 
-/// Parts that are locked one at a time.
-const PART_COUNT: usize = 16;
+/// What stands in the cache beside the bytes that it accounts for, about.
+const ENTRY_BYTES: usize = 64;
 
-/// What stands in the cache beside the bytes that it accounts for.
-const ENTRY_BYTES: usize = size_of::<Slot>() + 2 * size_of::<u32>();
+/// The bytes of one part, about: says how many the cache has room to remember.
+const USUAL_BYTES: usize = 64 << 10;
+
+/// The share of what is asked for again. The rest is for what is new: a page of hits fits in, and is there the next time.
+const HOT_SHARE: f64 = 0.8;
+
+/// The share of parts that are known when they come back after they had to go. Few: else searches that read more than there is room
+/// for would drive out what they need next.
+const REMEMBERED_SHARE: f64 = 0.1;
 
 /// Whose part it is and which.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -68,29 +73,20 @@ pub struct CacheStats {
 /// See the module.
 #[derive(Debug)]
 pub struct BlockCache {
-    parts: Box<[Mutex<Part>]>,
-    hasher: RandomState,
-    part_bytes_max: usize,
+    entries: Cache<CacheKey, Cached, Bytes>,
     hits: AtomicU64,
     misses: AtomicU64,
     owners: AtomicU64,
 }
 
-#[derive(Debug, Default)]
-struct Part {
-    by_key: HashTable<u32>,
-    slots: Vec<Slot>,
-    hand: usize,
-    bytes: usize,
-}
+/// What an entry weighs.
+#[derive(Debug, Clone)]
+struct Bytes;
 
-#[derive(Debug)]
-struct Slot {
-    key: CacheKey,
-    hash: u64,
-    value: Cached,
-    bytes: usize,
-    was_asked_for: bool,
+impl Weighter<CacheKey, Cached> for Bytes {
+    fn weight(&self, _key: &CacheKey, value: &Cached) -> u64 {
+        (value.memory_bytes() + ENTRY_BYTES) as u64
+    }
 }
 
 impl Default for BlockCache {
@@ -103,10 +99,15 @@ impl Default for BlockCache {
 impl BlockCache {
     /// A cache that holds at most `bytes_max`.
     pub fn new(bytes_max: usize) -> BlockCache {
+        let options = OptionsBuilder::new()
+            .estimated_items_capacity(bytes_max / USUAL_BYTES)
+            .weight_capacity(bytes_max as u64)
+            .hot_allocation(HOT_SHARE)
+            .ghost_allocation(REMEMBERED_SHARE)
+            .build()
+            .expect("all that must be said is said, and shares are below 1");
         BlockCache {
-            parts: (0..PART_COUNT).map(|_| Mutex::default()).collect(),
-            hasher: RandomState::default(),
-            part_bytes_max: bytes_max / PART_COUNT,
+            entries: Cache::with_options(options, Bytes, Default::default(), Default::default()),
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
             owners: AtomicU64::new(0),
@@ -118,8 +119,8 @@ impl BlockCache {
         CacheStats {
             hits: self.hits.load(Ordering::Relaxed),
             misses: self.misses.load(Ordering::Relaxed),
-            bytes: self.parts.iter().map(|part| part.lock().bytes as u64).sum(),
-            bytes_max: (self.part_bytes_max * PART_COUNT) as u64,
+            bytes: self.entries.weight(),
+            bytes_max: self.entries.capacity(),
         }
     }
 
@@ -130,85 +131,20 @@ impl BlockCache {
 
     /// What is kept under a key, or what `read` gives, which is kept then.
     pub(crate) fn get_or_read<E>(&self, key: CacheKey, read: impl FnOnce() -> Result<Cached, E>) -> Result<Cached, E> {
-        let hash = self.hasher.hash_one(key);
-        let part = &self.parts[(hash >> 32) as usize % PART_COUNT];
-        if let Some(found) = part.lock().get(&key, hash) {
+        if let Some(found) = self.entries.get(&key) {
             self.hits.fetch_add(1, Ordering::Relaxed);
             return Ok(found);
         }
         self.misses.fetch_add(1, Ordering::Relaxed);
-        // Read without the lock: two who ask at the same time both read, and nobody waits.
+        // Two who ask at the same time both read, and nobody waits.
         let value = read()?;
-        let bytes = value.memory_bytes() + ENTRY_BYTES;
-        let slot = Slot { key, hash, value: value.clone(), bytes, was_asked_for: false };
-        let dropped = part.lock().keep(slot, self.part_bytes_max);
-        drop(dropped);
+        self.entries.insert(key, value.clone());
         Ok(value)
     }
 
     /// Lets go of everything of an owner.
     pub(crate) fn forget(&self, owner: u64) {
-        for part in &self.parts {
-            let dropped = part.lock().remove_all(|slot| slot.key.owner == owner);
-            drop(dropped);
-        }
-    }
-}
-
-impl Part {
-    fn get(&mut self, key: &CacheKey, hash: u64) -> Option<Cached> {
-        let place = *self.by_key.find(hash, |place| self.slots[*place as usize].key == *key)?;
-        let slot = &mut self.slots[place as usize];
-        slot.was_asked_for = true;
-        Some(slot.value.clone())
-    }
-
-    /// Keeps a slot that is not too large, and gives what has to go for it.
-    fn keep(&mut self, slot: Slot, bytes_max: usize) -> Vec<Slot> {
-        let is_there = self.by_key.find(slot.hash, |place| self.slots[*place as usize].key == slot.key).is_some();
-        if is_there || slot.bytes > bytes_max {
-            return vec![slot];
-        }
-        let mut dropped = Vec::new();
-        while self.bytes + slot.bytes > bytes_max {
-            self.hand = if self.hand < self.slots.len() { self.hand } else { 0 };
-            let candidate = &mut self.slots[self.hand];
-            if std::mem::take(&mut candidate.was_asked_for) {
-                self.hand += 1;
-            } else {
-                dropped.push(self.remove(self.hand));
-            }
-        }
-        self.bytes += slot.bytes;
-        let (place, slots) = (self.slots.len() as u32, &self.slots);
-        self.by_key.insert_unique(slot.hash, place, |place| slots[*place as usize].hash);
-        self.slots.push(slot);
-        dropped
-    }
-
-    fn remove_all(&mut self, mut wanted: impl FnMut(&Slot) -> bool) -> Vec<Slot> {
-        let mut removed = Vec::new();
-        for place in (0..self.slots.len()).rev() {
-            if wanted(&self.slots[place]) {
-                removed.push(self.remove(place));
-            }
-        }
-        removed
-    }
-
-    /// Takes a slot out; the last one gets its place.
-    fn remove(&mut self, place: usize) -> Slot {
-        const KNOWN: &str = "every slot is known by its key";
-        let slots = &self.slots;
-        let find = |wanted: usize| move |place: &u32| *place as usize == wanted;
-        self.by_key.find_entry(slots[place].hash, find(place)).expect(KNOWN).remove();
-        let last = slots.len() - 1;
-        if last != place {
-            *self.by_key.find_mut(slots[last].hash, find(last)).expect(KNOWN) = place as u32;
-        }
-        let slot = self.slots.swap_remove(place);
-        self.bytes -= slot.bytes;
-        slot
+        self.entries.retain(|key, _| key.owner != owner);
     }
 }
 
@@ -286,6 +222,23 @@ mod tests {
             asked_again += u32::from(ask(&cache, key(1, number % 20), 1_000));
         }
         assert!(asked_again > 9_900, "{asked_again}");
+    }
+
+    #[test]
+    fn a_full_cache_takes_in_what_is_asked_for_again() {
+        let cache = BlockCache::new(1 << 20);
+        for number in (0..3).flat_map(|_| 0..2_000) {
+            ask(&cache, key(0, number), 1_000);
+        }
+        let asked_again = (0..10).flat_map(|_| 0..40).filter(|number| ask(&cache, key(1, *number), 1_000)).count();
+        assert!(asked_again >= 8 * 40, "{asked_again} of {}", 10 * 40);
+    }
+
+    #[test]
+    fn a_search_of_more_than_there_is_room_for_finds_part_of_it_the_next_time() {
+        let cache = BlockCache::new(1 << 20);
+        let found = (0..10).flat_map(|_| 0..1_500).filter(|number| ask(&cache, key(0, *number), 1_000)).count();
+        assert!(found > 3_000, "{found} of {}", 10 * 1_500);
     }
 
     #[test]

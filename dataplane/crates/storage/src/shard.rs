@@ -248,9 +248,9 @@ impl Shard {
         priority::behind(|| self.maintenance.flush())
     }
 
-    /// Merges neighbouring segments where there are enough of one size, or makes one anew most of whose documents have been
-    /// superseded or are hidden. `None`: there is nothing to merge, or `stop` was set meanwhile. It blocks; everything else goes
-    /// on. What retention hides is known from the last [`Shard::retain`].
+    /// Merges neighbouring segments: where there are enough of one size, or, while nothing is written, wherever a segment at least
+    /// doubles; or makes one anew most of whose documents have been superseded or are hidden. `None`: there is nothing to merge, or
+    /// `stop` was set meanwhile. It blocks; everything else goes on. What retention hides is known from the last [`Shard::retain`].
     pub fn merge(&self, stop: &AtomicBool) -> Result<Option<Merged>, MaintenanceError> {
         let positions = self.positions();
         priority::behind(|| self.maintenance.merge(positions.epoch, positions.committed, stop))

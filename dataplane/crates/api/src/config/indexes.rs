@@ -50,7 +50,7 @@ pub struct IndexConfig {
     pub rate: RateConfig,
 }
 
-/// How long the documents of an index stay. Documents go in blocks of at most 512 KiB: one is hidden at the latest when all that
+/// How long the documents of an index stay. Documents go in blocks of at most 1 MiB: one is hidden at the latest when all that
 /// stand in its block are to go, and removed from the disk when no cursor can show it any more.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

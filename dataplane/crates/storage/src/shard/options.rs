@@ -33,7 +33,7 @@ pub struct ShardOptions {
     pub flush_age: Duration,
     /// The most bytes of documents in a segment that was merged. Default 1 GiB.
     pub merged_bytes_max: u64,
-    /// Bytes of documents in a block that was merged. Default 512 KiB.
+    /// Bytes of documents in a block that was merged. Default 1 MiB.
     pub merged_block_bytes: u64,
     /// How long a cursor can be continued: a version that was superseded more recently is kept. Default 10 minutes.
     pub cursor_ttl: Duration,
@@ -65,7 +65,7 @@ impl Default for ShardOptions {
             flush_bytes: 64 << 20,
             flush_age: Duration::from_secs(300),
             merged_bytes_max: 1 << 30,
-            merged_block_bytes: 512 << 10,
+            merged_block_bytes: 1 << 20,
             cursor_ttl: Duration::from_secs(600),
             segments_max: 400,
             retention: Arc::default(),

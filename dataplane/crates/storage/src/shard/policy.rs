@@ -20,6 +20,30 @@ pub(super) fn next_merge(entries: &[SegmentEntry], raw_bytes_max: u64) -> Option
     (0..=highest).find_map(|tier| run_of(entries, &tiers, tier, raw_bytes_max))
 }
 
+/// The segments to merge while nothing is written: the most neighbours that fit in one segment of which none is larger than all
+/// others together. So each document is written at most once more each time that its segment doubles.
+pub(super) fn merge_at_rest(entries: &[SegmentEntry], raw_bytes_max: u64) -> Option<Range<usize>> {
+    let runs = (0..entries.len())
+        .filter_map(|start| longest_at_rest(&entries[start..], raw_bytes_max).map(|length| start..start + length));
+    runs.rev().max_by_key(|run| run.len())
+}
+
+/// How many of the first ones may be merged at rest.
+fn longest_at_rest(entries: &[SegmentEntry], raw_bytes_max: u64) -> Option<usize> {
+    let (mut bytes, mut largest, mut longest) = (0, 0, None);
+    for (entry, length) in entries.iter().zip(1..) {
+        bytes += entry.raw_bytes;
+        largest = largest.max(entry.raw_bytes);
+        if bytes > raw_bytes_max {
+            break;
+        }
+        if length > 1 && largest <= bytes - largest {
+            longest = Some(length);
+        }
+    }
+    longest
+}
+
 /// The segments to merge when there are more than there should be and the tiers leave them alone: the smallest neighbours,
 /// whatever they become.
 pub(super) fn forced_merge(entries: &[SegmentEntry], segments_max: usize) -> Option<Range<usize>> {
@@ -113,6 +137,39 @@ mod tests {
         sizes.extend([1; 8]);
         assert_eq!(next(&sizes), Some(8..16));
         assert_eq!(next(&[64, 64, 1, 64, 64, 64, 1, 64]), Some(0..8));
+    }
+
+    #[test]
+    fn at_rest_the_most_neighbours_that_double_and_fit_are_merged() {
+        let next = |sizes: &[u64]| merge_at_rest(&entries(sizes), MAX);
+        assert_eq!(next(&[]), None);
+        assert_eq!(next(&[64]), None);
+        assert_eq!(next(&[64, 64]), Some(0..2));
+        assert_eq!(next(&[65, 64]), None, "most would be written again for little");
+        assert_eq!(next(&[65, 64, 1]), Some(0..3));
+        assert_eq!(next(&[900, 64, 64, 64]), Some(1..4));
+        assert_eq!(next(&[512, 512, 100, 100]), Some(0..2), "the oldest of runs that are as long");
+        assert_eq!(next(&[600, 600]), None, "too large together");
+    }
+
+    #[test]
+    fn a_shard_that_rests_after_each_flush_keeps_few_segments_and_writes_each_byte_a_few_times() {
+        let mut sizes: Vec<u64> = Vec::new();
+        let (mut flushed, mut merged) = (0, 0);
+        for flush in 0..1_000u64 {
+            let size = 1 + flush * 7919 % 8;
+            flushed += size;
+            sizes.push(size);
+            while let Some(range) = merge_at_rest(&entries(&sizes), MAX) {
+                let sum: u64 = sizes[range.clone()].iter().sum();
+                merged += sum;
+                assert!(sum <= 1024);
+                sizes.splice(range, [sum]);
+            }
+        }
+        let large = flushed / 512;
+        assert!(sizes.len() as u64 <= large + 12, "{} segments", sizes.len());
+        assert!(merged < 10 * flushed, "{merged} of {flushed} MiB merged");
     }
 
     #[test]

@@ -56,6 +56,8 @@ fn merge(shard: &Shard) -> Option<grepzilla_storage::Merged> {
 fn documents_that_are_too_old_are_hidden_at_once_and_removed_when_no_cursor_can_show_them() {
     let (machine, mut store) = (Machine::new(1), Store::default());
     let options = rules(Retention { age: Some(Duration::from_secs(60)), bytes: None });
+    // Nothing fits together, so that a merge has no other reason than retention.
+    let options = ShardOptions { merged_bytes_max: 1, ..options };
     let shard = store.lead(machine.boot(), options.clone());
     for number in 0..4 {
         append(&shard, document("web", number, 100)).expect("taken");

@@ -30,6 +30,10 @@ pub(crate) const CACHE_BYTES: u64 = 512 << 20;
 /// The smallest there may be: hardly anything stays.
 const CACHE_BYTES_MIN: u64 = 1 << 20;
 
+/// For loading: the pauses count as time, as they do for whoever writes.
+const PATIENT: Retry =
+    Retry { attempts_max: 1_000, first_pause: Duration::from_millis(50), pause_max: Duration::from_secs(5) };
+
 /// In which state it is searched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum State {
@@ -104,10 +108,11 @@ impl Grepzilla {
         self.runtime.block_on(node.stop())
     }
 
-    /// Sends documents and waits until all are acknowledged. Gives how long that took.
+    /// Sends documents and waits until all are acknowledged; where the node asks for a pause, because flushing does not keep up,
+    /// it gets one. Gives how long that took.
     pub(crate) fn take(&mut self, what: &str, stretch: &Stretch) -> Result<Duration> {
         let begun = Instant::now();
-        let took = self.runtime.block_on(load::send_all(&self.client, what, stretch))?;
+        let took = self.runtime.block_on(load::send_all(&self.client.clone().with_retry(PATIENT), what, stretch))?;
         self.acknowledgements.extend(took);
         Ok(begun.elapsed())
     }

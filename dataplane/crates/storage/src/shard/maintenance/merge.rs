@@ -13,7 +13,7 @@ use crate::block::{Block, BlockBuilder, DOCUMENTS_MAX, UnitLayout};
 use crate::segment::{KeyEntry, SegmentWriter};
 use crate::shard::contents::NewSegment;
 use crate::shard::list::{LiveSegment, SegmentList};
-use crate::shard::policy::{forced_merge, next_merge};
+use crate::shard::policy::{forced_merge, merge_at_rest, next_merge};
 use crate::shard::retention::Hidden;
 use crate::{MaintenanceError, ReadError};
 
@@ -86,7 +86,11 @@ impl Maintenance {
             .or_else(|| {
                 list.live().iter().position(|live| is_mostly_dead(live, forgettable, &hidden)).map(|at| at..at + 1)
             })
-            .or_else(|| forced_merge(&entries, self.options.segments_max));
+            .or_else(|| forced_merge(&entries, self.options.segments_max))
+            .or_else(|| {
+                let rests = self.contents.hot_stats().oldest_time.is_none();
+                rests.then(|| merge_at_rest(&entries, self.options.merged_bytes_max)).flatten()
+            });
         Ok(range.map(|range| Plan { inputs: list.live()[range].to_vec(), epoch, forgettable, hidden }))
     }
 
